@@ -1,0 +1,72 @@
+"""Approvals: leases that an approver signs for one block of another lease (V8).
+
+    yes = approve(key, lease, "pull_request.merge", where={"number": one_of(42)})
+    token = lease.attach(yes).token
+
+An approval serves the block that asks for it and its descendants, and nothing else.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+
+from . import chain
+from .block import APPROVAL, AUDIENCE, ED25519
+from .clear import run_of
+from .constraints import Constraint
+from .fields import make_fields
+from .grants import Demand, Grant, matches
+from .keys import Key
+from .lease import Lease
+from .request import run_text
+
+
+def demand(*actions: str, keys: Iterable[Key | bytes], quorum: int = 1) -> Demand:
+    """Return an approval demand: for these actions, `quorum` distinct approvers must have signed.
+
+    keys: the approvers' ed25519 keys, or their 32 public bytes. Raises ValueError.
+    """
+    return Demand(actions, (key if isinstance(key, bytes) else key.public for key in keys), quorum)
+
+
+def approve(
+    key: Key,
+    lease: Lease,
+    *actions: str,
+    where: Mapping[str, Constraint] | None = None,
+    only: bool = True,
+    calls: int = 1,
+    ttl: int | str = "5m",
+    now: int | None = None,
+) -> Lease:
+    """Return a sealed approval by `key` of these exact actions, for the block of `lease` that asks.
+
+    where: what the approver saw and means; to allow one call and no other, constrain the fact
+    `call` to the digest of its arguments. only: no other arguments (the default). calls: how often.
+
+    Raises ValueError where no block asks this key to approve all of the actions.
+    """
+    if key.alg != ED25519:
+        raise ValueError("an approver's key is ed25519")
+    blocks = lease.unverified_blocks
+    run = run_of(blocks)
+    audience = next((block.fields[AUDIENCE] for block in blocks if AUDIENCE in block.fields), ())
+    for index, block in enumerate(blocks):
+        for asked in block.fields.get(APPROVAL, ()):
+            if key.public in asked.keys and all(matches(asked.actions, action) for action in actions):
+                fields = make_fields(
+                    {
+                        "run": run_text(run) if run else "",
+                        "audience": audience,
+                        "ttl": ttl,
+                        "allow": [Grant(actions, where or {}, only=only)],
+                        "budget": {"calls": calls},
+                    },
+                    index=0,
+                    now=int(time.time()) if now is None else now,
+                    asked_for=bytes.fromhex(lease.block_ids[index]),
+                )
+                return Lease(chain.seal(chain.start(key, key.key_id, fields, secrets.token_bytes(32))))
+    raise ValueError(f"no block asks this key to approve {', '.join(actions) or 'nothing'}")

@@ -1,0 +1,257 @@
+"""One block of a lease: the closed set of caveats by number and name, read strictly (V1, V2).
+
+A block keeps the exact bytes it was read from, because ids and signatures cover those, and its
+fields as checked values. A key that this version does not know is kept and forbids every request
+(V7); it is not dropped, so a block means the same to every holder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias, TypeVar, final
+
+from . import codec, grants, limits
+from .errors import Malformed
+from .grants import Grant
+from .request import NAME, Run, Segment
+
+HMAC: Final = 5
+"""COSE algorithm of the symmetric chain: HMAC 256/256 (RFC 9053)."""
+ED25519: Final = -19
+"""COSE algorithm of the public-key chain: Ed25519 (RFC 9864)."""
+
+(
+    NONCE, NEXT_KEY, RUN, AUDIENCE, NOT_BEFORE, EXPIRES, ALLOW, DENY, WHERE, BUDGET,
+    APPROVAL, DEPTH, FINAL, BOUND, FOR, ISSUED_AT, NOTES,
+) = range(17)  # fmt: skip
+
+NAMES: Final = (
+    "nonce", "next_key", "run", "audience", "not_before", "expires", "allow", "deny", "where", "budget",
+    "approval", "depth", "final", "bound", "for", "issued_at", "notes",
+)  # fmt: skip
+"""Names of the keys 0 to 16, the same in JSON, YAML, Python and documents."""
+
+EXTENSION = re.compile(r"[a-z0-9.-]+/[A-Za-z0-9._-]+")
+
+Key: TypeAlias = int | str
+Fields: TypeAlias = dict[Key, Any]
+T = TypeVar("T")
+
+# Looked at in V6, V8 and V9, or never: everything else is a caveat of V7.
+_NOT_V7 = frozenset((NONCE, NEXT_KEY, APPROVAL, DEPTH, FINAL, BOUND, FOR, ISSUED_AT, NOTES))
+_V6 = frozenset((DEPTH, BOUND, FOR, ISSUED_AT))
+
+
+def caveat_name(key: Key) -> str:
+    """Return the name of a key: of the closed set, an extension's own, or an unknown number's digits."""
+    return NAMES[key] if isinstance(key, int) and 0 <= key < len(NAMES) else str(key)
+
+
+@final
+class Block:
+    """A block: `raw` bytes, `fields` by key, and `caveats`, the pairs that V7 looks at, in order."""
+
+    __slots__ = ("caveats", "fields", "raw", "structural")
+
+    raw: bytes
+    fields: Fields
+    caveats: tuple[tuple[Key, Any], ...]
+    structural: bool
+
+    def get(self, name: str) -> Any:
+        """Return the field of this name, or None."""
+        return self.fields.get(NAMES.index(name) if name in NAMES else name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Block) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
+
+    def __repr__(self) -> str:
+        return f"Block({', '.join(map(caveat_name, self.fields))})"
+
+
+# --- reading decoded values (token.cddl); each raises Malformed `shape` ------------------------------
+def _run(value: object) -> Run:
+    if type(value) is not list or not 0 < len(value) <= limits.MAX_RUN:
+        raise Malformed("shape", "another run", allowed="1 to 8 of [name, ? attempt]")
+    return tuple([_segment(segment) for segment in value])
+
+
+def _segment(value: object) -> Segment:
+    if type(value) is list and 0 < len(value) < 3:
+        name = value[0]
+        if type(name) is str and NAME.fullmatch(name):
+            if len(value) == 1:
+                return name, None
+            if type(value[1]) is int and 0 < value[1] <= limits.SAFE_MAX:
+                return name, value[1]
+    raise Malformed("shape", "another run", allowed="[name, ? attempt], attempts from 1")
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if type(value) is list and value and all([type(text) is str for text in value]):
+        return tuple(value)
+    raise Malformed("shape", "another list", allowed="[+ text]")
+
+
+def _uint(value: object, most: int = limits.SAFE_MAX) -> int:
+    if type(value) is int and 0 <= value <= most:
+        return value
+    raise Malformed("shape", "another number", allowed=f"0 to {most}")
+
+
+def _list(value: object, read: Callable[[object], T]) -> tuple[T, ...]:
+    if type(value) is not list or not value:
+        raise Malformed("shape", "another list", allowed="at least one element")
+    return tuple([read(element) for element in value])
+
+
+def _denied(value: object) -> Grant:
+    denied = grants.read_grant(value)
+    fault = grants.deny_fault(denied)
+    if fault:
+        raise Malformed("shape", fault)
+    return denied
+
+
+def _budget(value: object) -> dict[str, int]:
+    if type(value) is not dict or not value or not all([type(unit) is str for unit in value]):
+        raise Malformed("shape", "another budget", allowed="{+ unit: limit}")
+    for limit in value.values():
+        _uint(limit)
+    return value
+
+
+def _bound(value: object) -> bool:
+    if value is not True:
+        raise Malformed("shape", "another bound", allowed="true")
+    return True
+
+
+def _sized(least: int, most: int) -> Callable[[object], bytes]:
+    def read(value: object) -> bytes:
+        if type(value) is bytes and least <= len(value) <= most:
+            return value
+        raise Malformed("shape", "another byte string", allowed=f"{least} to {most} bytes")
+
+    return read
+
+
+def _notes(value: object) -> dict[str, Any]:
+    if type(value) is dict:
+        for name, note in value.items():
+            if type(name) is not str or type(note) not in (str, int, bool):
+                break
+        else:
+            return value
+    raise Malformed("shape", "another note", allowed="{* text: text / int / bool}")
+
+
+_READERS: Final[tuple[Callable[[object], Any], ...]] = (
+    _sized(limits.MIN_NONCE, limits.MAX_NONCE),
+    _sized(32, 32),
+    _run,
+    _texts,
+    _uint,
+    _uint,
+    lambda value: _list(value, grants.read_grant),
+    lambda value: _list(value, _denied),
+    grants.read_where,
+    _budget,
+    lambda value: _list(value, grants.read_demand),
+    lambda value: _uint(value, limits.MAX_DEPTH_CAVEAT),
+    grants.read_patterns,
+    _bound,
+    _sized(16, 16),
+    _uint,
+    _notes,
+)
+
+
+def _extension(value: object) -> None:
+    """Refuse an extension's value that is not text, integers, booleans, arrays, or maps of text."""
+    if isinstance(value, (str, int)):
+        return
+    if isinstance(value, list) and value:
+        for member in value:
+            _extension(member)
+        return
+    if isinstance(value, dict) and value and all(isinstance(name, str) for name in value):
+        for member in value.values():
+            _extension(member)
+        return
+    raise Malformed(
+        "shape", "another extension value", allowed="text, integers, booleans, arrays, maps of text"
+    )
+
+
+def read_block(raw: bytes, index: int, alg: int) -> Block:
+    """Read block number `index` of a chain of algorithm `alg`; raises Malformed (V1, V2)."""
+    if len(raw) > limits.MAX_BLOCK:
+        raise Malformed("too_large", f"a block of {len(raw)} bytes", allowed=f"{limits.MAX_BLOCK}")
+    fields = codec.decode(raw)
+    if type(fields) is not dict:
+        raise Malformed("shape", "a block that is no map", allowed="a map")
+    caveats = []
+    structural = False
+    for key, value in fields.items():
+        if type(key) is int and 0 <= key < len(_READERS):
+            fields[key] = value = _READERS[key](value)
+            if key in _V6:
+                structural = True
+        elif type(key) is str:
+            if not EXTENSION.fullmatch(key):
+                raise Malformed("shape", "another text key", allowed="vendor/name")
+            _extension(value)
+        if key not in _NOT_V7:
+            caveats.append((key, value))
+    _check(fields, index, alg)
+    block = Block()
+    block.raw = raw
+    block.fields = fields
+    block.caveats = tuple(caveats)
+    block.structural = structural
+    return block
+
+
+def _check(fields: Fields, index: int, alg: int) -> None:
+    """Refuse what only the fields together, or the block's place, can show."""
+    nonce = fields.get(NONCE)
+    if nonce is None or (index == 0 and len(nonce) < limits.MIN_ROOT_NONCE):
+        least = limits.MIN_ROOT_NONCE if index == 0 else limits.MIN_NONCE
+        raise Malformed("shape", f"block {index} without a long nonce", allowed=f"{least} to 32 bytes")
+    if (NEXT_KEY in fields) is not (alg == ED25519):
+        raise Malformed("shape", "next_key", allowed="in every ed25519 block, and in no hmac block")
+    granted = len(fields.get(ALLOW, ())) + len(fields.get(DENY, ()))
+    if granted > limits.MAX_GRANTS:
+        raise Malformed("too_large", f"{granted} grants in a block", allowed=f"{limits.MAX_GRANTS}")
+
+
+# --- writing --------------------------------------------------------------------------------------
+def wire(fields: Fields) -> dict[Key, object]:
+    """Return the map of token.cddl for checked values."""
+    out: dict[Key, object] = {}
+    for key, value in fields.items():
+        if key == RUN:
+            out[key] = [[name] if attempt is None else [name, attempt] for name, attempt in value]
+        elif key in (ALLOW, DENY, APPROVAL):
+            out[key] = [each.to_wire() for each in value]
+        elif key == WHERE:
+            out[key] = {name: constraint.to_wire() for name, constraint in value.items()}
+        else:
+            out[key] = value
+    return out
+
+
+def make_block(fields: Fields, index: int, alg: int) -> Block:
+    """Return the block of these fields, after reading it back as strictly as anybody's.
+
+    Raises ValueError with the fault; so nothing can be minted that would not be read.
+    """
+    try:
+        return read_block(codec.encode(wire(fields)), index, alg)
+    except Malformed as fault:
+        raise ValueError(str(fault.finding)) from None

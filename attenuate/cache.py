@@ -1,0 +1,71 @@
+"""A bounded memory of chains that were found authentic. It never holds a decision or a token.
+
+An entry says that certain bytes are authentic under a certain key; time, caveats, audience,
+binding and counters are looked at every time. Two generations keep it bounded without a queue:
+what is used moves to the young one, and when that is full the old one is dropped. Somebody who
+mints many valid children can push entries out, which costs the others a cold verification each
+and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, NamedTuple, TypeVar
+
+from . import limits
+
+V = TypeVar("V")
+
+
+class CacheInfo(NamedTuple):
+    """hits and misses since the start; entries and bytes (of token) held now; max_bytes."""
+
+    hits: int
+    misses: int
+    entries: int
+    bytes: int
+    max_bytes: int
+
+
+class Cache(Generic[V]):
+    """At most `max_bytes` of token bytes, counted by what the caller says an entry weighs.
+
+    0 turns it off. Safe to share between threads: every step is one operation of a dict, and a
+    lost race loses an entry, never mixes two up.
+    """
+
+    def __init__(self, max_bytes: int = limits.CACHE_BYTES) -> None:
+        if type(max_bytes) is not int or max_bytes < 0:
+            raise ValueError(f"cache of {max_bytes!r} bytes; give 0 or more")
+        self._max = max_bytes
+        self._young: dict[Hashable, tuple[V, int]] = {}
+        self._old: dict[Hashable, tuple[V, int]] = {}
+        self._weight = self._old_weight = 0
+        self._hits = self._misses = 0
+
+    def get(self, key: Hashable) -> V | None:
+        """Return the entry of a key, or None."""
+        found = self._young.get(key)
+        if found is None:
+            found = self._old.get(key)
+            if found is None:
+                self._misses += 1
+                return None
+            self.put(key, *found)
+        self._hits += 1
+        return found[0]
+
+    def put(self, key: Hashable, value: V, weight: int) -> None:
+        """Remember an entry that weighs `weight` bytes."""
+        if weight > self._max // 2:
+            return
+        if self._weight + weight > self._max // 2:
+            self._old, self._old_weight = self._young, self._weight
+            self._young, self._weight = {}, 0
+        self._young[key] = value, weight
+        self._weight += weight
+
+    def info(self) -> CacheInfo:
+        """Return counts since the start."""
+        entries = len(self._young) + len(self._old)
+        return CacheInfo(self._hits, self._misses, entries, self._weight + self._old_weight, self._max)

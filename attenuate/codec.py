@@ -1,0 +1,278 @@
+"""Deterministic CBOR (RFC 8949 section 4.2.1) and the text form of a token; nothing else is read.
+
+A value has exactly one encoding, so a block has exactly one id: long spellings of a head, unsorted
+or double keys, indefinite lengths, floats, tags, simple values other than false, true and null, and
+trailing bytes are refused. cbor2 takes all of these, so it never sees them: one regular expression
+first looks at every head (the heads of a deterministic encoding are a regular language as long as
+strings are short), then cbor2 builds the values and a hook looks at the order of keys. What the
+expression does not take is read by the rules one by one, which also finds the words for the error.
+Both ways give the same verdict on any bytes (tests/test_codec.py).
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from typing import Final
+
+import cbor2
+
+from . import limits
+from .errors import Malformed
+
+PREFIX: Final = "lease1_"
+_OUT = bytes.maketrans(b"+/", b"-_")
+# "+", "/" and "=" become characters that the strict decoder refuses: one spelling per token.
+_IN = bytes.maketrans(b"-_+/=", b"+/\x00\x00\x00")
+# The last character of a text whose length is 2 or 3 modulo 4 carries unused bits: all zero.
+_LAST = {0: None, 2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+
+UINT, NINT, BYTES, TEXT, ARRAY, MAP = range(6)
+_SIMPLE: Final = {0xF4: False, 0xF5: True, 0xF6: None}
+
+
+# --- text -----------------------------------------------------------------------------------------
+def to_text(data: bytes) -> str:
+    """Return the text form: "lease1_" and the unpadded base64url of `data`."""
+    body = binascii.b2a_base64(data, newline=False).translate(_OUT).rstrip(b"=")
+    return PREFIX + body.decode("ascii")
+
+
+def from_text(text: str) -> bytes:
+    """Return the bytes of a token's text form.
+
+    Raises Malformed `too_large` (V1) or `text` (V2): another prefix, padding, white space, the
+    other base64 alphabet, or unused bits that are not zero.
+    """
+    if not isinstance(text, str):
+        raise Malformed("text", f"a {type(text).__name__}", allowed="a str that starts with lease1_")
+    if len(text) > limits.MAX_TOKEN_TEXT:
+        raise Malformed("too_large", f"{len(text)} characters", allowed=f"{limits.MAX_TOKEN_TEXT}")
+    if not text.startswith(PREFIX) or not text.isascii():
+        raise Malformed("text", "other text", allowed="lease1_ and unpadded base64url")
+    body = text[len(PREFIX) :].encode("ascii")
+    over = len(body) & 3
+    if over == 1 or (over and body[-1] not in _LAST[over]):  # type: ignore[operator]
+        raise Malformed("text", "unused bits at the end", allowed="canonical unpadded base64url")
+    try:
+        data = binascii.a2b_base64(body.translate(_IN) + b"=" * (-over & 3), strict_mode=True)
+    except binascii.Error:
+        raise Malformed("text", "other characters", allowed="canonical unpadded base64url") from None
+    return data
+
+
+# --- writing --------------------------------------------------------------------------------------
+def encode(value: object) -> bytes:
+    """Return the deterministic encoding of ints, bytes, str, lists, tuples, dicts, bools and None.
+
+    Raises TypeError for another type, ValueError for an integer beyond 64 bits signed or for text
+    that is not Unicode.
+    """
+    return cbor2.dumps(_sorted(value))
+
+
+def _sorted(value: object) -> object:
+    # RFC 8949 section 4.2.1 sorts keys by their encoded bytes; cbor2's canonical mode sorts by
+    # length first (RFC 7049), so the order is made here and kept.
+    if isinstance(value, dict):
+        return (
+            {
+                key: _sorted(member)
+                for _, key, member in sorted((encode(key), key, member) for key, member in value.items())
+            }
+            if len(value) > 1
+            else {key: _sorted(member) for key, member in value.items()}
+        )
+    if isinstance(value, (list, tuple)):
+        return [_sorted(member) for member in value]
+    if value is None or isinstance(value, (bool, bytes)):
+        return value
+    if isinstance(value, str):
+        value.encode("utf-8")  # a lone surrogate is a ValueError here, not a surprise later
+        return value
+    if isinstance(value, int):
+        if not limits.INT_MIN <= value <= limits.INT_MAX:
+            raise ValueError(f"integer {value} is beyond 64 bits signed")
+        return value
+    raise TypeError(f"a {type(value).__name__} cannot be encoded")
+
+
+# --- reading --------------------------------------------------------------------------------------
+def _numbers(base: int) -> bytes:
+    """Return the pattern of a head with the shortest spelling of its argument."""
+    return (
+        rb"[\x%02x-\x%02x]|\x%02x[\x18-\xff]|\x%02x(?!\x00)..|\x%02x(?!\x00\x00).{4}|"
+        rb"\x%02x(?!\x00\x00\x00\x00)[\x00-\x7f].{7}"
+    ) % (base, base + 23, base + 24, base + 25, base + 26, base + 27)
+
+
+def _strings(base: int) -> tuple[bytes, bytes]:
+    """Return the patterns of short (< 24 bytes) and of middling (< 256 bytes) strings."""
+    short = [rb"\x%02x.{%d}" % (base + n, n) for n in range(24)]
+    middling = [rb"\x%02x\x%02x.{%d}" % (base + 24, n, n) for n in range(24, 256)]
+    return b"|".join(short), b"|".join(middling)
+
+
+def _lexicon() -> re.Pattern[bytes]:
+    """Return the pattern of any sequence of canonical heads with what belongs to them."""
+    text, long_text = _strings(0x60)
+    data, long_data = _strings(0x40)
+    containers = rb"[\x80-\x97\xa0-\xb7\xf4-\xf6]|[\x98\xb8][\x18-\xff]|[\x99\xb9](?!\x00).."
+    alternatives = b"|".join((containers, text, _numbers(0x00), data, _numbers(0x20), long_text, long_data))
+    return re.compile(rb"(?:" + alternatives + rb")*+", re.DOTALL)
+
+
+_LEXICON = _lexicon()
+_END = b"\xf7"  # "undefined" stands in no canonical value here, so it marks where a value ended
+
+
+def decode(data: bytes) -> object:
+    """Return the value that `data` encodes, all of it: ints, bytes, str, lists, dicts, bools, None.
+
+    Raises Malformed `cbor` for any encoding but the deterministic one, `too_large` for nesting
+    beyond 6 (V1).
+    """
+    if not _LEXICON.fullmatch(data):
+        return _decode_slowly(data)
+    try:
+        value, end = cbor2.loads(
+            b"\x82" + data + _END, max_depth=limits.MAX_DEPTH + 1, allow_duplicate_keys=False
+        )
+        if end is cbor2.undefined:
+            _check_order(value)
+            return value
+    except (cbor2.CBORDecodeError, ValueError, TypeError):
+        pass
+    return _decode_slowly(data)
+
+
+def _check_order(value: object) -> None:
+    """Raise ValueError for map keys that are no text or integer, or not in bytewise order."""
+    if type(value) is list:
+        for member in value:
+            if type(member) is list or type(member) is dict:
+                _check_order(member)
+    elif type(value) is dict:
+        last = -1
+        before = b""
+        for key, member in value.items():
+            if type(key) is int and key > last and not before:
+                last = key  # integers from 0 upwards: their order is that of their encodings
+            elif type(key) is int or type(key) is str:
+                before = before or (b"" if last < 0 else cbor2.dumps(last))
+                encoded = cbor2.dumps(key)
+                if encoded <= before:
+                    raise ValueError("map keys out of order")
+                before = encoded
+            else:
+                raise ValueError("a map key of another type")
+            if type(member) is list or type(member) is dict:
+                _check_order(member)
+
+
+def _decode_slowly(data: bytes) -> object:
+    """Read by the rules one by one: the definition, and the words for what is wrong."""
+    try:
+        value, end = _item(data, 0, 1)
+    except IndexError:
+        raise Malformed("cbor", "truncated bytes") from None
+    except UnicodeDecodeError:
+        raise Malformed("cbor", "text that is not UTF-8") from None
+    if end != len(data):
+        raise Malformed("cbor", "trailing bytes", allowed="one value")
+    return value
+
+
+def _head(b: bytes, i: int) -> tuple[int, int, int]:
+    """Read a head; return its major type, its argument and the next position."""
+    major, n = b[i] >> 5, b[i] & 31
+    if n < 24:
+        return major, n, i + 1
+    if n > 27 or major > MAP:
+        raise Malformed("cbor", f"initial byte {b[i]:#04x}", allowed="definite lengths, no tags, no floats")
+    size = 1 << (n - 24)
+    end = i + 1 + size
+    if end > len(b):
+        raise IndexError
+    n = int.from_bytes(b[i + 1 : end], "big")
+    if n < (24 if size == 1 else 1 << (4 * size)):
+        raise Malformed("cbor", f"a long spelling of {n}", allowed="the shortest spelling")
+    if n > limits.INT_MAX:
+        raise Malformed("cbor", "an integer or length beyond 2^63-1", allowed="-2^63 to 2^63-1")
+    return major, n, end
+
+
+def strings(b: bytes, i: int, most: int) -> tuple[list[bytes], int]:
+    """Read an array of up to `most` byte strings at a position; return it and the next position.
+
+    Raises IndexError where the bytes end too early, Malformed for anything else.
+    """
+    major, n, i = _head(b, i)
+    if major != ARRAY:
+        raise Malformed("shape", "something else", allowed="an array of byte strings")
+    if n > most:
+        raise Malformed("too_large", f"{n} elements", allowed=f"{most}")
+    out = []
+    for _ in range(n):
+        data, i = string(b, i)
+        out.append(data)
+    return out, i
+
+
+def string(b: bytes, i: int) -> tuple[bytes, int]:
+    """Read a byte string at a position; return it and the next position; raises as `strings`."""
+    if b[i] == 0x58 and b[i + 1] > 23:  # the usual head of a block, a tag or a secret
+        n = b[i + 1]
+        i += 2
+    else:
+        major, n, i = _head(b, i)
+        if major != BYTES:
+            raise Malformed("shape", "something else", allowed="a byte string")
+    end = i + n
+    if end > len(b):
+        raise IndexError
+    return b[i:end], end
+
+
+def _item(b: bytes, i: int, depth: int) -> tuple[object, int]:
+    start = i
+    major, n, i = _head(b, i)
+    if major == UINT:
+        return n, i
+    if major == NINT:
+        return -1 - n, i
+    if major in (BYTES, TEXT):
+        end = i + n
+        if end > len(b):
+            raise IndexError
+        return (b[i:end] if major == BYTES else b[i:end].decode()), end
+    if major in (ARRAY, MAP):
+        if depth > limits.MAX_DEPTH:
+            raise Malformed("too_large", f"nesting of {depth}", allowed=f"{limits.MAX_DEPTH}")
+        return _array(b, i, n, depth + 1) if major == ARRAY else _map(b, i, n, depth + 1)
+    if b[start] in _SIMPLE:
+        return _SIMPLE[b[start]], i
+    raise Malformed("cbor", f"initial byte {b[start]:#04x}", allowed="no tags, floats or other values")
+
+
+def _array(b: bytes, i: int, n: int, depth: int) -> tuple[list[object], int]:
+    out = []
+    for _ in range(n):
+        value, i = _item(b, i, depth)
+        out.append(value)
+    return out, i
+
+
+def _map(b: bytes, i: int, n: int, depth: int) -> tuple[dict[object, object], int]:
+    out: dict[object, object] = {}
+    last = b""
+    for _ in range(n):
+        start = i
+        key, i = _item(b, i, depth)
+        if type(key) is not int and type(key) is not str:
+            raise Malformed("cbor", "a map key of another type", allowed="text or integers")
+        if b[start:i] <= last:
+            raise Malformed("cbor", "map keys out of order or twice", allowed="bytewise order")
+        last = b[start:i]
+        out[key], i = _item(b, i, depth)
+    return out, i

@@ -1,0 +1,214 @@
+"""The words for what did not hold: what was asked, what was allowed, and what would pass.
+
+An agent developer should be able to act on the message alone. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from .block import (
+    ALLOW,
+    APPROVAL,
+    AUDIENCE,
+    BOUND,
+    BUDGET,
+    DENY,
+    DEPTH,
+    EXPIRES,
+    FOR,
+    ISSUED_AT,
+    NOT_BEFORE,
+    RUN,
+    WHERE,
+    caveat_name,
+)  # fmt: skip
+from .clear import Case, Failure
+from .constraints import Constraint
+from .errors import Finding
+from .grants import ABSENT, Grant, holds, look_up, matches, where_words
+from .request import OPAQUE, Request, run_text
+
+_LONG = 120
+
+
+def clock(seconds: int) -> str:
+    """Return a time as people read it, in UTC."""
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"second {seconds}"
+    return moment.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def describe(failure: Failure, case: Case) -> Finding:
+    """Return the finding of a failure."""
+    key = failure.key
+    caveat = None if key is None else caveat_name(key)
+    index = failure.block or 0
+    value = case.blocks[index].fields.get(key) if key is not None else None
+    if failure.code in ("structure", "lifetime", "for"):
+        words = _STRUCTURE[failure.code](value, case, index)
+    elif isinstance(key, int) and key in _WORDS:
+        words = _WORDS[key](value, case, index)
+    elif failure.code == "unknown_caveat":
+        hint = f"a verifier with a handler for {key}" if isinstance(key, str) else "a later version"
+        words = (f"a request under caveat {key}", "caveats that this verifier knows", hint)
+    else:
+        words = (f"what caveat {key} decides", f"what its handler says yes to: {value!r:.80}", "")
+    return Finding("forbidden", failure.code, failure.block, caveat, *words)
+
+
+Words = tuple[str, str, str]
+
+
+def _structure(value: Any, case: Case, index: int) -> Words:
+    if index:
+        return "issued_at after block 0", "issued_at in block 0 only", ""
+    needs = "run with every attempt, audience, expires, allow and issued_at before expires"
+    return "a lease whose block 0 is not complete", needs, "a lease minted by KeyRing.mint"
+
+
+def _lifetime(value: Any, case: Case, index: int) -> Words:
+    fields = case.blocks[0].fields
+    lived = fields.get(EXPIRES, 0) - fields.get(ISSUED_AT, 0)
+    cap = case.rules.max_lifetime
+    return f"a lease of {lived} s", f"at most {cap} s here", f"a lease minted with ttl={cap} or less"
+
+
+def _for(value: Any, case: Case, index: int) -> Words:
+    return "an approval used as a lease", "approvals only beside the lease they are for", ""
+
+
+_STRUCTURE: dict[str, Callable[[Any, Case, int], Words]] = {
+    "structure": _structure,
+    "lifetime": _lifetime,
+    "for": _for,
+}
+
+
+def _issued_at(value: Any, case: Case, index: int) -> Words:
+    return f"a lease issued at {clock(value)}", f"up to 60 s after now, {clock(case.now)}", "a correct clock"
+
+
+def _depth(value: Any, case: Case, index: int) -> Words:
+    after = len(case.blocks) - 1 - index
+    return f"{after} blocks after block {index}", f"{value}", "the lease before it was narrowed"
+
+
+def _bound(value: Any, case: Case, index: int) -> Words:
+    return "a proof that is not bound", "a proof bound to one call", "lease.present(call_binding(…))"
+
+
+def _run(value: Any, case: Case, index: int) -> Words:
+    asked = f"run {run_text(case.run)}" if case.run else "no run"
+    return asked, f"run {run_text(value)} and what it starts", f"a lease for {asked}"
+
+
+def _audience(value: Any, case: Case, index: int) -> Words:
+    asked = f"audience {case.request.audience}"
+    return asked, ", ".join(value)[:_LONG], f"a lease whose audience has {case.request.audience}"
+
+
+def _not_before(value: Any, case: Case, index: int) -> Words:
+    return clock(case.now), f"from {clock(value)}", f"the same request in {value - case.now} s"
+
+
+def _expires(value: Any, case: Case, index: int) -> Words:
+    late = case.now - value
+    return clock(case.now), f"before {clock(value)} ({late} s ago)", "a fresh lease"
+
+
+def _allow(value: Any, case: Case, index: int) -> Words:
+    request = case.request
+    right: list[Grant] = [grant for grant in value if matches(grant.actions, request.action)]
+    if not right:
+        actions = sorted({action for grant in value for action in grant.actions})
+        return f"action {request.action}", _cut(", ".join(actions)), "one of these actions"
+    nearest = min(right, key=lambda grant: len(_missing(grant, request)))
+    missing = _missing(nearest, request)
+    asked = " and ".join(_fact(request, name) for name in missing) or "more arguments"
+    wanted = {name: nearest.where[name] for name in missing if name in nearest.where}
+    words = where_words(wanted)
+    extra = nearest.unnamed(request) if nearest.only else []
+    if extra:
+        asked += f", with the unnamed {', '.join(extra[:4])}"
+        words = " and ".join(filter(None, (words, f"no arguments but {', '.join(nearest.where) or 'none'}")))
+    return f"{request.action} with {asked}", _cut(nearest.words()), words
+
+
+def _missing(grant: Grant, request: Request) -> list[str]:
+    return [name for name, constraint in grant.where.items() if not holds(constraint, request, name)]
+
+
+def _fact(request: Request, name: str) -> str:
+    fact = look_up(request, name)
+    if fact is ABSENT:
+        return f"no {name}"
+    if fact is OPAQUE:
+        return f"{name} that cannot be told"
+    return f"{name} {_cut(repr(list(fact) if isinstance(fact, tuple) else fact))}"
+
+
+def _deny(value: Any, case: Case, index: int) -> Words:
+    request = case.request
+    for grant in value:
+        if grant.denies(request):
+            facts = " and ".join(_fact(request, name) for name in grant.where)
+            asked = f"{request.action} with {facts}" if facts else request.action
+            hint = (
+                f"facts that certainly are not {where_words(grant.where)}"
+                if grant.where
+                else "another action"
+            )
+            return asked, f"nothing that is, or cannot be told not to be, {_cut(grant.words())}", hint
+    return request.action, "", ""
+
+
+def _where(value: Any, case: Case, index: int) -> Words:
+    failing: dict[str, Constraint] = {
+        name: constraint for name, constraint in value.items() if not holds(constraint, case.request, name)
+    }
+    asked = " and ".join(_fact(case.request, name) for name in failing)
+    return asked, _cut(where_words(value)), _cut(where_words(failing))
+
+
+def _budget(value: Any, case: Case, index: int) -> Words:
+    units = [unit for unit in value if unit != "calls" and unit not in case.request.cost]
+    return "no cost stated", f"a cost in {', '.join(units)}", "the guard states cost={unit: amount}"
+
+
+def _approval(value: Any, case: Case, index: int) -> Words:
+    action = case.request.action
+    demands = [demand for demand in value if matches(demand.actions, action)]
+    wanted = "; ".join(
+        f"{demand.quorum} of " + ", ".join(key.hex()[:12] + "…" for key in demand.keys) for demand in demands
+    )
+    return (
+        f"{action} without enough approvals",
+        f"{action} approved by {wanted}",
+        "an approval for this block",
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONG else text[:_LONG] + "…"
+
+
+_WORDS: dict[int, Callable[[Any, Case, int], Words]] = {
+    ISSUED_AT: _issued_at,
+    DEPTH: _depth,
+    BOUND: _bound,
+    FOR: _for,
+    RUN: _run,
+    AUDIENCE: _audience,
+    NOT_BEFORE: _not_before,
+    EXPIRES: _expires,
+    ALLOW: _allow,
+    DENY: _deny,
+    WHERE: _where,
+    BUDGET: _budget,
+    APPROVAL: _approval,
+}

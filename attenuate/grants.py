@@ -1,0 +1,336 @@
+"""Grants, patterns and approval demands: which actions, on which facts (specs/caveats.md).
+
+    grant("repo.read", "repo.write.*", repo=one_of("clord"))
+    grant("mail.send", where={"args.to": host("example.com")}, only=True)
+    demand("pull_request.merge", keys=[maintainer.public], quorum=1)
+
+A grant *fits* a request when its actions do and every constraint holds. In a deny, what cannot be
+told counts as fitting, so an odd spelling never slips past.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, final
+
+from . import codec, constraints, limits
+from .constraints import Constraint
+from .errors import Malformed
+from .request import OPAQUE, Fact, Opaque, Request, Scalar
+
+PATTERN = re.compile(r"[!-)+-}]{0,127}(?:[!-)+-}]|[.:/]\*)|\*")
+"""An action; or text ending in "*" right after ".", ":" or "/"; or "*" alone."""
+
+
+def check_patterns(patterns: tuple[str, ...], fault: type[Exception]) -> None:
+    """Refuse, with `fault`, what is not a pattern."""
+    for pattern in patterns:
+        if not isinstance(pattern, str) or len(pattern) > limits.MAX_NAME or not PATTERN.fullmatch(pattern):
+            message = f'pattern {pattern!r:.160} is no action; "*" may end one after ".", ":" or "/", or stand alone'
+            raise Malformed("shape", message) if fault is Malformed else fault(message)
+
+
+def matches(patterns: tuple[str, ...], action: str) -> bool:
+    """Say whether one of the patterns takes an action; "repo.*" does not take "repo."."""
+    if action in patterns:
+        return True
+    for pattern in patterns:
+        if pattern[-1] == "*" and len(action) >= len(pattern) and action.startswith(pattern[:-1]):
+            return True
+    return False
+
+
+class _Absent:
+    __slots__ = ()
+
+
+ABSENT: Final = _Absent()
+_NOWHERE: Final[dict[str, Constraint]] = {}
+
+
+def look_up(request: Request, name: str) -> Fact | _Absent:
+    """Return a fact, ABSENT, or OPAQUE for what lies below an opaque fact."""
+    fact = request.facts.get(name, ABSENT)
+    if fact is ABSENT and request.has_opaque:
+        above = name
+        while "." in above:
+            above = above[: above.rindex(".")]
+            if request.facts.get(above) is OPAQUE:
+                return OPAQUE
+    return fact
+
+
+def holds(constraint: Constraint, request: Request, name: str) -> bool:
+    """Say whether a constraint holds in an allow or a where: certain, for every element."""
+    fact = request.facts.get(name, ABSENT)
+    if type(fact) is str:  # by far the most common
+        return constraint.tell(fact) is True
+    if fact is ABSENT:
+        fact = look_up(request, name)
+        if fact is ABSENT:
+            return constraint.optional
+    if constraint.kind == 6:
+        return True
+    if type(fact) is tuple:
+        for element in fact:
+            if type(element) is Opaque or constraint.tell(element) is not True:
+                return False
+        return bool(fact)
+    return type(fact) is not Opaque and constraint.tell(fact) is True  # type: ignore[arg-type]
+
+
+def ruled_out(constraint: Constraint, request: Request, name: str) -> bool:
+    """Say whether a constraint of a deny certainly fails, for every element."""
+    fact = request.facts.get(name, ABSENT)
+    if fact is ABSENT or type(fact) is Opaque or constraint.kind == 6:
+        return False
+    if type(fact) is tuple:
+        for element in fact:
+            if type(element) is Opaque or constraint.tell(element) is not False:
+                return False
+        return bool(fact)
+    return constraint.tell(fact) is False  # type: ignore[arg-type]
+
+
+@final
+class Grant:
+    """Actions, the constraints on facts, and whether unnamed arguments are refused.
+
+    actions: patterns. where: fact -> constraint. only: no fact under "args." may be present that
+    `where` does not name.
+    """
+
+    __slots__ = ("actions", "only", "where")
+
+    actions: tuple[str, ...]
+    where: dict[str, Constraint]
+    only: bool
+
+    def __init__(
+        self, actions: Iterable[str], where: Mapping[str, Constraint] | None = None, *, only: bool = False
+    ) -> None:
+        if isinstance(actions, str):
+            raise TypeError("actions is one str; give a list, or use grant(...)")
+        self.actions = tuple(actions)
+        if not self.actions:
+            raise ValueError("a grant without an action; name at least one")
+        check_patterns(self.actions, ValueError)
+        self.where = check_where(where or {})
+        if type(only) is not bool:
+            raise TypeError(f"only is a {type(only).__name__}, not a bool")
+        self.only = only
+
+    def fits(self, request: Request) -> bool:
+        """Say whether this grant allows a request."""
+        if not matches(self.actions, request.action):
+            return False
+        for name, constraint in self.where.items():
+            if not holds(constraint, request, name):
+                return False
+        return not self.only or not self.unnamed(request)
+
+    def unnamed(self, request: Request) -> list[str]:
+        """Return the arguments of a request that `where` does not name."""
+        extra = [name for name in request.arguments if name not in self.where]
+        if request.has_opaque and request.facts.get("args") is OPAQUE:
+            extra.append("args")
+        return extra
+
+    def denies(self, request: Request) -> bool:
+        """Say whether this grant, in a deny, fits a request or cannot be told not to."""
+        if not matches(self.actions, request.action):
+            return False
+        for name, constraint in self.where.items():
+            if ruled_out(constraint, request, name):
+                return False
+        return True
+
+    def to_wire(self) -> dict[int, object]:
+        """Return the map of token.cddl."""
+        out: dict[int, object] = {0: list(self.actions)}
+        if self.where:
+            out[1] = {name: constraint.to_wire() for name, constraint in self.where.items()}
+        if self.only:
+            out[2] = True
+        return out
+
+    def to_json(self) -> dict[str, object]:
+        """Return the JSON form."""
+        out: dict[str, object] = {"actions": list(self.actions)}
+        if self.where:
+            out["where"] = {name: constraint.to_json() for name, constraint in self.where.items()}
+        if self.only:
+            out["only"] = True
+        return out
+
+    def words(self) -> str:
+        """Return the grant in words: "repo.read on repo clord"."""
+        out = ", ".join(self.actions)
+        if self.where:
+            out += " on " + where_words(self.where)
+        return out + (", no other arguments" if self.only else "")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Grant) and codec.encode(self.to_wire()) == codec.encode(other.to_wire())
+
+    def __hash__(self) -> int:
+        return hash(codec.encode(self.to_wire()))
+
+    def __repr__(self) -> str:
+        return f"Grant({self.to_json()!r})"
+
+
+def where_words(where: Mapping[str, Constraint]) -> str:
+    """Return constraints by fact in words."""
+    return " and ".join(
+        f"{name} {constraint.words()}{' (if given)' if constraint.optional else ''}"
+        for name, constraint in where.items()
+    )
+
+
+def grant(
+    *actions: str,
+    where: Mapping[str, Constraint] | None = None,
+    only: bool = False,
+    **facts: Constraint,
+) -> Grant:
+    """Return a grant: `grant("repo.read", "repo.write.*", repo=one_of("clord"))`.
+
+    Keyword arguments are facts; `where` takes names that are no Python names ("args.path").
+    Raises TypeError or ValueError for what is no pattern or no constraint.
+    """
+    return Grant(actions, {**(where or {}), **facts}, only=only)
+
+
+def check_where(where: Mapping[str, Constraint]) -> dict[str, Constraint]:
+    """Return a copy of `where` after checking its types; raises TypeError."""
+    if not isinstance(where, Mapping):
+        raise TypeError(f"where is a {type(where).__name__}, not a mapping of fact to constraint")
+    for name, constraint in where.items():
+        if not isinstance(name, str):
+            raise TypeError(f"fact {name!r} is a {type(name).__name__}; names are text")
+        if not isinstance(constraint, Constraint):
+            hint = f"one_of({constraint!r:.40})" if isinstance(constraint, Scalar) else "one_of(…), under(…)"
+            raise TypeError(f"fact {name!r}: a {type(constraint).__name__} is no constraint; write {hint}")
+    return dict(where)
+
+
+@final
+class Demand:
+    """An approval demand: for these actions, `quorum` distinct keys of `keys` must have signed."""
+
+    __slots__ = ("actions", "keys", "quorum")
+
+    actions: tuple[str, ...]
+    keys: tuple[bytes, ...]
+    quorum: int
+
+    def __init__(self, actions: Iterable[str], keys: Iterable[bytes], quorum: int = 1) -> None:
+        self.actions = tuple(actions)
+        self.keys = tuple(keys)
+        self.quorum = quorum
+        fault = self.fault()
+        if fault:
+            raise ValueError(fault)
+        check_patterns(self.actions, ValueError)
+
+    def fault(self) -> str:
+        """Return what is wrong with keys and quorum, or the empty text."""
+        if not self.actions:
+            return "an approval demand without an action"
+        if any(type(key) is not bytes or len(key) != 32 for key in self.keys):
+            return "approver keys are 32 bytes each"
+        if not self.keys or len(set(self.keys)) != len(self.keys):
+            return "approver keys are at least one, and distinct"
+        most = min(limits.MAX_QUORUM, len(self.keys))
+        if type(self.quorum) is not int or not 1 <= self.quorum <= most:
+            return f"quorum {self.quorum!r} is not from 1 to {most}"
+        return ""
+
+    def to_wire(self) -> list[object]:
+        """Return the array of token.cddl."""
+        return [list(self.actions), list(self.keys), self.quorum]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the JSON form."""
+        return {"actions": list(self.actions), "keys": [k.hex() for k in self.keys], "quorum": self.quorum}
+
+    def words(self) -> str:
+        """Return the demand in words."""
+        return f"{', '.join(self.actions)} with approval by {self.quorum} of {len(self.keys)}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Demand) and self.to_wire() == other.to_wire()
+
+    def __hash__(self) -> int:
+        return hash((self.actions, self.keys, self.quorum))
+
+    def __repr__(self) -> str:
+        return f"Demand({self.to_json()!r})"
+
+
+# --- reading decoded values (token.cddl); each raises Malformed `shape` ------------------------------
+def read_where(value: object) -> dict[str, Constraint]:
+    """Return a map of fact to constraint."""
+    if type(value) is not dict or not value:
+        raise Malformed("shape", "another map of facts", allowed="{+ fact: constraint}")
+    where = {}
+    for name, constraint in value.items():
+        if type(name) is not str:
+            raise Malformed("shape", "a fact that is not text", allowed="{+ fact: constraint}")
+        where[name] = constraints.read_constraint(constraint)
+    return where
+
+
+def read_patterns(value: object) -> tuple[str, ...]:
+    """Return an array of patterns."""
+    if type(value) is not list or not value:
+        raise Malformed("shape", "no actions", allowed="[+ pattern]")
+    for pattern in value:
+        if type(pattern) is not str or len(pattern) > limits.MAX_NAME or not PATTERN.fullmatch(pattern):
+            check_patterns((pattern,), Malformed)
+    return tuple(value)
+
+
+def read_grant(value: object) -> Grant:
+    """Return a grant of an allow."""
+    if type(value) is not dict:
+        raise Malformed("shape", "another grant", allowed="{0: patterns, ? 1: facts, ? 2: true}")
+    self = Grant.__new__(Grant)
+    self.actions = read_patterns(value.get(0))
+    known = 1
+    self.where = _NOWHERE
+    if 1 in value:
+        self.where = read_where(value[1])
+        known += 1
+    self.only = False
+    if 2 in value:
+        self.only = value[2] is True
+        known += self.only
+    if known != len(value):
+        raise Malformed("shape", "another grant", allowed="{0: patterns, ? 1: facts, ? 2: true}")
+    return self
+
+
+def deny_fault(denied: Grant) -> str:
+    """Return why a grant cannot stand in a deny, or the empty text."""
+    if denied.only:
+        return "`only` has no meaning in a deny"
+    if any(constraint.optional for constraint in denied.where.values()):
+        return "`optional` has no meaning in a deny"
+    return ""
+
+
+def read_demand(value: object) -> Demand:
+    """Return an approval demand."""
+    if type(value) is not list or len(value) != 3 or type(value[1]) is not list:
+        raise Malformed("shape", "another approval", allowed="[patterns, keys, quorum]")
+    self = Demand.__new__(Demand)
+    self.actions = read_patterns(value[0])
+    self.keys = tuple(value[1])
+    self.quorum = value[2]
+    fault = self.fault()
+    if fault:
+        raise Malformed("shape", fault)
+    return self

@@ -1,0 +1,236 @@
+"""What a tool service asks a lease for: run, audience, action, facts and cost.
+
+A request is the verifier's own statement. The guard builds it from the call it is about to make,
+never from what the caller says about the call. All of it is checked when it is made (V1, V2), so
+a wrong type fails here with a message and not inside a verification.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias, final
+
+from . import limits
+from .errors import Malformed
+
+
+@final
+class Opaque:
+    """The type of OPAQUE: a fact that is there and cannot be told (specs/caveats.md, facts)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "OPAQUE"
+
+    def __reduce__(self) -> str:
+        return "OPAQUE"
+
+
+OPAQUE: Final = Opaque()
+"""The one opaque value; in JSON, null stands for it."""
+
+Scalar: TypeAlias = str | int | bool
+Fact: TypeAlias = Scalar | Opaque | tuple[Scalar | Opaque, ...]
+Segment: TypeAlias = tuple[str, int | None]
+Run: TypeAlias = tuple[Segment, ...]
+"""A path of (name, attempt); an attempt of None is open."""
+
+ACTION = re.compile(r"[!-)+-}]{1,128}")
+"""An action: printable ASCII without space, "*" and "~" (specs/caveats.md)."""
+NAME = re.compile(r"[A-Za-z0-9._:+-]{1,128}")
+
+
+def make_run(value: object) -> Run:
+    """Return a run from "agt_1@2/reader@1" or from a list of (name, attempt) or (name,).
+
+    Raises Malformed `facts` for anything else.
+    """
+    if isinstance(value, str):
+        parts: list[Segment] = []
+        for part in value.split("/"):
+            name, at, attempt = part.partition("@")
+            if at and not re.fullmatch(r"[1-9][0-9]{0,15}", attempt):
+                raise _no_run(value)
+            parts.append((name, int(attempt) if at else None))
+        return _checked_run(tuple(parts), value)
+    if not isinstance(value, Iterable):
+        raise _no_run(value)
+    segments: list[Segment] = []
+    for segment in value:
+        if isinstance(segment, str) or not isinstance(segment, Iterable):
+            raise _no_run(value)
+        pair = tuple(segment)
+        if len(pair) not in (1, 2):
+            raise _no_run(value)
+        segments.append((pair[0], pair[1] if len(pair) == 2 else None))
+    return _checked_run(tuple(segments), value)
+
+
+def _checked_run(run: Run, value: object) -> Run:
+    if not 1 <= len(run) <= limits.MAX_RUN:
+        raise _no_run(value)
+    for name, attempt in run:
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise _no_run(value)
+        if attempt is not None and (type(attempt) is not int or not 1 <= attempt <= limits.SAFE_MAX):
+            raise _no_run(value)
+    return run
+
+
+def _no_run(value: object) -> Malformed:
+    return Malformed(
+        "facts",
+        f"run {value!r:.80}",
+        allowed='a path of names with attempts, such as "agt_1@2/reader@1"',
+        would_pass="1 to 8 names of [A-Za-z0-9._:+-], attempts from 1",
+    )
+
+
+def run_text(run: Run) -> str:
+    """Return a run as text; an open attempt is written without "@"."""
+    return "/".join(name if attempt is None else f"{name}@{attempt}" for name, attempt in run)
+
+
+def make_fact(name: object, value: object) -> Fact:
+    """Return `value` as a fact; None becomes OPAQUE, a list becomes a tuple.
+
+    Raises Malformed `facts` for a float, a mapping, a list in a list, an integer beyond 64 bits
+    signed, text that is not Unicode, or a list longer than 256.
+    """
+    kind = type(value)
+    if kind is str:
+        if not value.isascii():  # type: ignore[attr-defined]
+            _unicode(name, value)  # type: ignore[arg-type]
+        return value  # type: ignore[return-value]
+    if kind is bool or value is OPAQUE:
+        return value  # type: ignore[return-value]
+    if kind is int:
+        if limits.INT_MIN <= value <= limits.INT_MAX:  # type: ignore[operator]
+            return value  # type: ignore[return-value]
+        raise _no_fact(name, "an integer beyond 64 bits")
+    if value is None:
+        return OPAQUE
+    if kind is list or kind is tuple:
+        if len(value) > limits.MAX_FACTS:  # type: ignore[arg-type]
+            raise _no_fact(name, f"a list of {len(value)}")  # type: ignore[arg-type]
+        out: list[Scalar | Opaque] = []
+        for element in value:  # type: ignore[attr-defined]
+            if isinstance(element, (list, tuple)):
+                raise _no_fact(name, "a list in a list")
+            out.append(make_fact(name, element))  # type: ignore[arg-type]
+        return tuple(out)
+    if isinstance(value, (str, int)):  # a subclass (StrEnum, IntEnum): take its plain value
+        return make_fact(name, str.__str__(value) if isinstance(value, str) else int(value))
+    raise _no_fact(name, f"a {kind.__name__}")
+
+
+def _unicode(name: object, value: str) -> None:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise _no_fact(name, "text with a lone surrogate") from None
+
+
+def _no_fact(name: object, what: str) -> Malformed:
+    return Malformed(
+        "facts",
+        f"fact {name!r:.80} is {what}",
+        allowed="text, integers, booleans, OPAQUE (None), or a list of up to 256 of these",
+        would_pass="flatten(args) makes facts of a tool's JSON arguments",
+    )
+
+
+class Request:
+    """One request, checked when it is made and never changed.
+
+    action: 1 to 128 printable ASCII characters without space, "*" and "~".
+    audience: the name of the service that verifies.
+    run: "agt_1@2/reader@1", a list of (name, attempt), or None where the service knows none.
+    facts: name -> text, int, bool, OPAQUE or None, or a list of these; at most 256.
+    cost: unit -> 0 to 2^53-1, stated by the guard; a call always costs one `calls`.
+    binding: the 32 bytes that a bound proof must be bound to (`call_binding`, `http_binding`).
+
+    Raises Malformed `facts`, or `too_large` for more than 256 facts (V1, V2).
+    """
+
+    __slots__ = ("action", "arguments", "audience", "binding", "cost", "facts", "has_opaque", "run")
+
+    action: str
+    audience: str
+    run: Run | None
+    facts: dict[str, Fact]
+    cost: dict[str, int]
+    binding: bytes | None
+    arguments: tuple[str, ...]
+    has_opaque: bool
+
+    def __init__(
+        self,
+        action: str,
+        *,
+        audience: str,
+        run: str | Iterable[Iterable[object]] | None = None,
+        facts: Mapping[str, object] | None = None,
+        cost: Mapping[str, int] | None = None,
+        binding: bytes | None = None,
+    ) -> None:
+        put = object.__setattr__
+        if not isinstance(action, str) or not ACTION.fullmatch(action):
+            raise Malformed(
+                "facts",
+                f"action {action!r:.160}",
+                allowed='1 to 128 printable ASCII characters without space, "*" and "~"',
+            )
+        if not isinstance(audience, str):
+            raise Malformed("facts", f"audience {audience!r:.80}", allowed="the service's name, a str")
+        _unicode("audience", audience)
+        if binding is not None and (not isinstance(binding, bytes) or len(binding) != 32):
+            raise Malformed("facts", "another binding", allowed="32 bytes, or None")
+        put(self, "action", action)
+        put(self, "audience", audience)
+        put(self, "run", None if run is None else make_run(run))
+        put(self, "binding", binding)
+        checked = _facts(facts)
+        put(self, "facts", checked)
+        put(self, "arguments", tuple(name for name in checked if name[:5] == "args."))
+        put(self, "has_opaque", OPAQUE in checked.values())
+        put(self, "cost", _cost(cost))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Request does not change; make another")
+
+    def __repr__(self) -> str:
+        run = None if self.run is None else run_text(self.run)
+        return f"Request({self.action!r}, audience={self.audience!r}, run={run!r}, facts={list(self.facts)})"
+
+
+def _facts(facts: Mapping[str, object] | None) -> dict[str, Fact]:
+    if facts is None:
+        return {}
+    if not isinstance(facts, Mapping):
+        raise Malformed("facts", f"facts are a {type(facts).__name__}", allowed="a mapping by name")
+    if len(facts) > limits.MAX_FACTS:
+        raise Malformed("too_large", f"{len(facts)} facts", allowed=f"{limits.MAX_FACTS}")
+    out: dict[str, Fact] = {}
+    for name, value in facts.items():
+        if not isinstance(name, str):
+            raise Malformed("facts", f"a fact named {name!r:.80}", allowed="names are text")
+        if not name.isascii():
+            _unicode(name, name)
+        out[name] = make_fact(name, value)
+    return out
+
+
+def _cost(cost: Mapping[str, int] | None) -> dict[str, int]:
+    if cost is None:
+        return {}
+    if not isinstance(cost, Mapping):
+        raise Malformed("facts", f"cost is a {type(cost).__name__}", allowed="a mapping by unit")
+    for unit, amount in cost.items():
+        if not isinstance(unit, str) or type(amount) is not int or not 0 <= amount <= limits.SAFE_MAX:
+            raise Malformed("facts", f"cost {unit!r:.40}: {amount!r:.40}", allowed="a unit and 0 to 2^53-1")
+        if unit == "calls" and amount != 1:
+            raise Malformed("facts", f"cost calls: {amount}", allowed="a request is one call")
+    return dict(cost)

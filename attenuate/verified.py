@@ -1,0 +1,231 @@
+"""The answer of a verification, and the charges that are still to be applied (V9).
+
+A `Verified` says that stages parse, trust and clear passed for one request at one time. It does
+not say that budgets, revocation and replay were looked at: that is the gate's work, and the
+charges are its list. A caller cannot build one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn, final
+
+from . import codec, limits
+from .block import BUDGET, EXPIRES, FINAL, ISSUED_AT, NOTES, RUN, Block
+from .chain import ID_SIZE
+from .grants import matches
+from .request import Request, Run, run_text
+from .token import BOUND_PROOF, PROOFS, Proof
+
+
+class Chain(NamedTuple):
+    """An authentic chain: what was checked, and what authenticates the next thing.
+
+    hashes: h[0] to h[n]. fingerprint: of the key it is authentic under. last: t[n] in the hmac
+    chain, p[n+1] in the other. weight: bytes of its blocks and signatures.
+    """
+
+    alg: int
+    key_id: str
+    blocks: tuple[Block, ...]
+    hashes: tuple[bytes, ...]
+    fingerprint: bytes
+    last: bytes
+    weight: int
+
+    def __repr__(self) -> str:
+        return f"Chain({self.key_id!r}, {len(self.blocks)} blocks)"
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One counter to move or to look at; a batch of them applies wholly or not at all.
+
+    kind: "budget", "final", "attempt", "replay" or "revoked". key: deterministic CBOR of
+    [kind, …], so no two questions share a counter. amount: what is added, 0 to look only. ceiling:
+    the most that the counter may be afterwards. until: seconds since 1970 after which the counter
+    cannot matter.
+
+    For an attempt the counter is a register: `amount` is the attempt, refused where the register
+    is above it, and `raises` says whether an authentic block stated it, so that it raises the
+    register. For a revocation, `issued_at` is what "issued before T" is compared with.
+    """
+
+    kind: str
+    key: bytes
+    amount: int
+    ceiling: int
+    until: int
+    raises: bool = False
+    issued_at: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        """Return the charge as JSON data; the key as its parts, bytes in hex."""
+        parts = [part.hex() if isinstance(part, bytes) else part for part in _parts(self.key)]
+        out: dict[str, object] = {"kind": self.kind, "key": parts, "amount": self.amount}
+        out["ceiling"], out["until"] = self.ceiling, self.until
+        if self.kind == "attempt":
+            out["raises"] = self.raises
+        if self.kind == "revoked":
+            out["issued_at"] = self.issued_at
+        return out
+
+
+def _parts(key: bytes) -> list[Any]:
+    value = codec.decode(key)
+    return value if isinstance(value, list) else [value]
+
+
+@final
+class Verified:
+    """An authentic lease that allows one request now; made only by verification.
+
+    request, run: what was asked, the run being the one that was checked. key_id, alg: of the key.
+    proof: "bearer", "sealed" or "bound". block_ids: all blocks, 16 bytes each. notes: block 0's,
+    the issuer's word. expires: seconds, the earliest of all blocks. approvals: block ids of the
+    approvals that counted. charges: what the gate must apply (V9).
+    """
+
+    __slots__ = ("_approved", "_chain", "_charges", "_proof", "request", "run")
+
+    _chain: Chain
+    _proof: Proof
+    _approved: tuple[tuple[Chain, Proof], ...]
+    _charges: tuple[Charge, ...] | None
+    request: Request
+    run: Run
+
+    def __init__(self) -> None:
+        raise TypeError("a Verified is made by Verifier.verify, and by nothing else")
+
+    @property
+    def key_id(self) -> str:
+        """The key id that the lease is authentic under."""
+        return self._chain.key_id
+
+    @property
+    def alg(self) -> int:
+        """The COSE algorithm of the key."""
+        return self._chain.alg
+
+    @property
+    def proof(self) -> str:
+        """ "bearer", "sealed" or "bound"."""
+        return PROOFS[self._proof.kind]
+
+    @property
+    def block_ids(self) -> tuple[bytes, ...]:
+        """The ids of all blocks, 16 bytes each."""
+        return tuple([h[:ID_SIZE] for h in self._chain.hashes])
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """Block 0's notes: the issuer's word. Later blocks' notes are claims, and not here."""
+        return dict(self._chain.blocks[0].fields.get(NOTES, {}))
+
+    @property
+    def expires(self) -> int:
+        """Seconds since 1970: the earliest expiry of any block."""
+        return _expires(self._chain.blocks)
+
+    @property
+    def approvals(self) -> tuple[tuple[bytes, ...], ...]:
+        """The block ids of each approval that counted."""
+        return tuple(tuple(h[:ID_SIZE] for h in chain.hashes) for chain, _ in self._approved)
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """What the gate must apply before anything is granted: the token's, then the approvals'."""
+        if self._charges is None:
+            out = _charges(self._chain, self._proof, self.request, self.run)
+            for chain, proof in self._approved:
+                out += _charges(chain, proof, self.request, self.run)
+            self._charges = tuple(out)
+        return self._charges
+
+    def __repr__(self) -> str:
+        return f"<Verified {self.request.action} for {run_text(self.run)}, key {self.key_id}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Verified does not pickle: it is worth something only where it was made")
+
+
+def make_verified(
+    chain: Chain, proof: Proof, request: Request, run: Run, approved: tuple[tuple[Chain, Proof], ...]
+) -> Verified:
+    """Return the Verified of a verification that passed. Only verify.py calls this."""
+    self = Verified.__new__(Verified)
+    self._chain = chain
+    self._proof = proof
+    self._approved = approved
+    self._charges = None
+    self.request = request
+    self.run = run
+    return self
+
+
+# --- V9 -------------------------------------------------------------------------------------------
+def _expires(blocks: tuple[Block, ...]) -> int:
+    return min(block.fields[EXPIRES] for block in blocks if EXPIRES in block.fields)
+
+
+def _charges(chain: Chain, proof: Proof, request: Request, run: Run) -> list[Charge]:
+    """Return the charges of one chain: budgets, final, attempts, replay, revocation."""
+    ids = [h[:ID_SIZE] for h in chain.hashes]
+    until = _expires(chain.blocks)
+    out: list[Charge] = []
+    for block_id, block in zip(ids, chain.blocks, strict=True):
+        for unit, limit in block.fields.get(BUDGET, {}).items():
+            cost = 1 if unit == "calls" else request.cost[unit]
+            out.append(Charge("budget", codec.encode(["budget", block_id, unit]), cost, limit, until))
+    for block_id, block in zip(ids, chain.blocks, strict=True):
+        if FINAL in block.fields:
+            ends = int(matches(block.fields[FINAL], request.action))
+            out.append(Charge("final", codec.encode(["final", block_id]), ends, ends, until))
+    out += _attempts(chain, ids, run, until)
+    if proof.kind == BOUND_PROOF:
+        key = codec.encode(["replay", chain.hashes[-1], proof.nonce])
+        out.append(Charge("replay", key, 1, 1, proof.iat + limits.REPLAY_WINDOW))
+    issued_at = chain.blocks[0].fields[ISSUED_AT]
+    for selector in _selectors(chain, ids, run):
+        key = codec.encode(["revoked", *selector])
+        out.append(Charge("revoked", key, 0, 0, until, issued_at=issued_at))
+    return out
+
+
+def _attempts(chain: Chain, ids: list[bytes], run: Run, until: int) -> list[Charge]:
+    """Return a register for each level of the run that blocks state (design: state, attempt)."""
+    out: list[Charge] = []
+    for level in range(len(run)):
+        stated = first = None
+        for index, block in enumerate(chain.blocks):
+            path = block.fields.get(RUN, ())
+            if len(path) > level:
+                first = index if first is None else first
+                if path[level][1] is not None:
+                    stated = index
+                    break
+        if first is None:
+            break  # below what the blocks name: the request's own affair
+        index = first if stated is None else stated
+        attempt = run[level][1]
+        if attempt is None:
+            continue  # open attempts are skipped
+        above: bytes | str = ids[index - 1] if index else chain.key_id
+        path_text = run_text((*run[:level], (run[level][0], None)))
+        key = codec.encode(["attempt", above, path_text])
+        out.append(Charge("attempt", key, attempt, limits.SAFE_MAX, until, raises=stated is not None))
+    return out
+
+
+def _selectors(chain: Chain, ids: list[bytes], run: Run) -> list[tuple[object, ...]]:
+    """Return what a revocation could name this chain by."""
+    out: list[tuple[object, ...]] = [("block", block_id) for block_id in ids]
+    out += [("run", run_text(run[: level + 1])) for level in range(len(run))]
+    notes = chain.blocks[0].fields.get(NOTES, {})
+    out += [(name, notes[name]) for name in ("agent", "subject", "template", "policy") if name in notes]
+    root, slash, _ = chain.key_id.partition("/")
+    out.append(("key", chain.key_id))
+    if slash:
+        out.append(("key", root))
+    return out

@@ -1,0 +1,139 @@
+"""The check a tool service makes: a key ring, an audience, a clock, and one call.
+
+verifier = Verifier(keys, audience="github")
+verified = verifier.verify(token, action="repo.read", run="agt_1@2", facts={"repo": "clord"})
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn, TypedDict, Unpack, final
+
+from . import _engine, limits
+from .block import EXTENSION
+from .cache import Cache, CacheInfo
+from .clear import Handler, Rules
+from .errors import Finding
+from .request import Request
+from .ring import KeyRing
+from .verified import Verified
+
+
+class Asked(TypedDict, total=False):
+    """What may be asked: see `Request`. run None: the service knows none, the blocks' is taken."""
+
+    run: str | Iterable[Iterable[object]] | None
+    facts: Mapping[str, object] | None
+    cost: Mapping[str, int] | None
+    binding: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Every reason why a request would be refused; none where it would pass. It grants nothing."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def would_pass(self) -> bool:
+        """Whether nothing stands against the request but charges that a gate looks at."""
+        return not self.findings
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("an Explanation decides nothing; call verify, or read would_pass")
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.findings)) or "would pass"
+
+
+@final
+class Verifier:
+    """Verifies leases for one audience, with a cache of authentic chains (never of decisions).
+
+    keys: the ring of this service. audience: its name. max_lifetime: the longest lease taken, in
+    seconds, None for any. leeway: seconds of clock difference allowed at not_before and expires,
+    0 to 60. handlers: "vendor/name" -> function of (value, request) that returns True where that
+    extension caveat holds. cache: token bytes to remember, 0 for none. clock: seconds since 1970.
+
+    Raises TypeError or ValueError for anything else.
+    """
+
+    __slots__ = ("_cache", "_clock", "_rules", "audience", "keys")
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        *,
+        audience: str,
+        max_lifetime: int | None = None,
+        leeway: int = 0,
+        handlers: Mapping[str, Handler] | None = None,
+        cache: int = limits.CACHE_BYTES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if not isinstance(keys, KeyRing):
+            raise TypeError(f"keys is a {type(keys).__name__}, not a KeyRing")
+        if not isinstance(audience, str) or not audience:
+            raise TypeError(f"audience {audience!r:.80}; give the name of this service")
+        if type(leeway) is not int or not 0 <= leeway <= limits.MAX_LEEWAY:
+            raise ValueError(f"leeway {leeway!r} is not from 0 to {limits.MAX_LEEWAY} seconds")
+        if max_lifetime is not None and (type(max_lifetime) is not int or max_lifetime <= 0):
+            raise ValueError(f"max_lifetime {max_lifetime!r}; give seconds above 0, or None")
+        for name, handler in (handlers or {}).items():
+            if not isinstance(name, str) or not EXTENSION.fullmatch(name) or not callable(handler):
+                raise ValueError(f"handler {name!r:.80}; give vendor/name -> function")
+        self.keys = keys
+        self.audience = audience
+        self._rules = Rules(leeway, max_lifetime, dict(handlers or {}))
+        self._cache = Cache[_engine.Cached](cache) if cache else None
+        self._clock = clock
+
+    def verify(self, token: str, *, action: str, now: int | None = None, **asked: Unpack[Asked]) -> Verified:
+        """Return the proof that a token allows a request now (V1 to V8), or raise why it does not.
+
+        token: the text, approvals included. action and `asked`: as for `Request`. now: seconds
+        since 1970, by default the clock's.
+
+        Raises Malformed, Untrusted or Forbidden, each with what was asked, allowed and would pass.
+        """
+        request = Request(action, audience=self.audience, **asked)
+        return self.check(token, request, now=now)
+
+    def check(self, token: str, request: Request, *, now: int | None = None) -> Verified:
+        """Do as `verify` for a request that is at hand; its audience must be this verifier's."""
+        self._mine(request)
+        return _engine.verify(token, request, self.keys, self._now(now), self._rules, self._cache)
+
+    def explain(
+        self, token: str, *, action: str, now: int | None = None, **asked: Unpack[Asked]
+    ) -> Explanation:
+        """Return every reason why a token would be refused; nothing is granted by it.
+
+        Raises Malformed `facts` for a request that is none.
+        """
+        request = Request(action, audience=self.audience, **asked)
+        found = _engine.explain(token, request, self.keys, self._now(now), self._rules, self._cache)
+        return Explanation(found)
+
+    def cache_info(self) -> CacheInfo | None:
+        """Return what the cache holds and how often it was asked; None where there is none."""
+        return None if self._cache is None else self._cache.info()
+
+    def _mine(self, request: Request) -> None:
+        if not isinstance(request, Request):
+            raise TypeError(f"request is a {type(request).__name__}, not a Request")
+        if request.audience != self.audience:
+            raise ValueError(f"a request for {request.audience!r} at the verifier of {self.audience!r}")
+
+    def _now(self, now: int | None) -> int:
+        if now is None:
+            return math.floor(self._clock())
+        if type(now) is not int:
+            raise TypeError(f"now is a {type(now).__name__}; give whole seconds since 1970")
+        return now
+
+    def __repr__(self) -> str:
+        return f"<Verifier for {self.audience}, keys {', '.join(self.keys)}, {_engine.NAME} engine>"

@@ -1,0 +1,303 @@
+"""The engine in Python: steps V1 to V8 in their order, which is the contract (specs/verify.md).
+
+`verify(text, request, keys, now)` is a pure function: it reads no clock, disk, network or
+environment. It returns a `Verified` or raises the first refusal, by step, then block, then key.
+Nothing after V5 runs on a token that is not authentic.
+"""
+
+from __future__ import annotations
+
+import hmac
+from hashlib import sha256
+from typing import NamedTuple, NoReturn, TypeAlias
+
+from . import ed25519, findings, limits
+from .block import APPROVAL, BUDGET, ED25519, FOR, HMAC, Block
+from .cache import Cache
+from .chain import ID_SIZE, LINK, hash_block, hash_header, hmac_link, sealed_message, used_message
+from .clear import Case, Failure, Rules, failures, run_of
+from .errors import Finding, Forbidden, LeaseError, Untrusted
+from .grants import Demand, matches
+from .keys import Key
+from .request import Request, Run
+from .ring import KeyRing
+from .token import BEARER, SEALED, Frame, Proof, read_blocks, read_frame, split
+from .verified import Chain, Verified, make_verified
+
+Cached: TypeAlias = tuple[Chain, Proof | None]
+ChainCache: TypeAlias = Cache[Cached]
+
+
+class Parsed(NamedTuple):
+    """A token after V2, unverified but for the prefix that `known` says was verified before."""
+
+    frame: Frame
+    blocks: tuple[Block, ...]
+    hashes: tuple[bytes, ...]
+    known: Chain | None
+
+
+def verify(
+    text: str,
+    request: Request,
+    keys: KeyRing,
+    now: int,
+    rules: Rules = Rules(),
+    cache: ChainCache | None = None,
+) -> Verified:
+    """Return the proof that a token allows a request now, or raise why it does not.
+
+    text: the token, with its approvals after "~". now: seconds since 1970. cache: authentic chains
+    seen before; never a decision.
+
+    Raises Malformed (V1, V2), Untrusted (V3 to V5), Forbidden (V3, V5 to V8).
+    """
+    chain, proof, approvals = _trusted(text, request, keys, now, cache)
+    case = _case(chain, proof, request, now, rules)
+    for failure in failures(case):
+        _forbid(failure, case)
+    approved = _approved(chain, case, approvals, cache)
+    if isinstance(approved, Failure):
+        _forbid(approved, case)
+    assert case.run is not None  # V6: block 0 states one
+    return make_verified(chain, proof, request, case.run, approved)
+
+
+def explain(
+    text: str,
+    request: Request,
+    keys: KeyRing,
+    now: int,
+    rules: Rules = Rules(),
+    cache: ChainCache | None = None,
+) -> tuple[Finding, ...]:
+    """Return every reason why a token does not allow a request now; empty where it does.
+
+    A token that is malformed or not authentic has one reason, because nothing in it can be
+    believed. The need for an approval is a reason only where everything else holds.
+    """
+    try:
+        chain, proof, approvals = _trusted(text, request, keys, now, cache)
+    except LeaseError as error:
+        return (error.finding,)
+    case = _case(chain, proof, request, now, rules)
+    found = tuple(findings.describe(failure, case) for failure in failures(case))
+    if not found:
+        approved = _approved(chain, case, approvals, cache)
+        if isinstance(approved, Failure):
+            return (findings.describe(approved, case),)
+    return found
+
+
+def _trusted(
+    text: str, request: Request, keys: KeyRing, now: int, cache: ChainCache | None
+) -> tuple[Chain, Proof, list[Parsed]]:
+    """V1 to V5 of a token, and V1, V2 of its approvals."""
+    first, attached = split(text)
+    digest = b""
+    if cache is not None:
+        digest = sha256(first.encode("utf-8", "surrogatepass")).digest()
+        exact = cache.get(digest)
+        if exact is not None and exact[1] is not None:
+            chain = exact[0]
+            approvals = [_parse(each, None, cache) for each in attached]
+            key = _key(chain.key_id, chain.alg, keys, request)
+            if key.fingerprint == chain.fingerprint:
+                return chain, exact[1], approvals
+    frame = read_frame(first)
+    found = keys.find(frame.key_id, request.audience)
+    parsed = _parse(first, found[0] if found else None, cache, frame)
+    approvals = [_parse(each, None, cache) for each in attached]
+    chain = _authentic(parsed, _key(frame.key_id, frame.alg, keys, request), request, now)
+    if cache is not None:
+        _remember(cache, chain, parsed.frame)
+        if frame.proof.kind in (BEARER, SEALED):
+            cache.put(digest, (chain, frame.proof), chain.weight)
+    return chain, frame.proof, approvals
+
+
+# --- V1, V2 ---------------------------------------------------------------------------------------
+def _parse(text: str, key: Key | None, cache: ChainCache | None, frame: Frame | None = None) -> Parsed:
+    """Read a token; blocks of a prefix that is known under this key are not read again."""
+    frame = frame or read_frame(text)
+    h = hash_header(frame.header)
+    hashes = []
+    for raw in frame.raws:
+        h = hash_block(h, raw)
+        hashes.append(h)
+    known = None
+    if cache is not None and key is not None:
+        for n in range(len(hashes), 0, -1):
+            hit = cache.get((key.fingerprint, hashes[n - 1], frame.sigs[:n]))
+            if hit is not None:
+                known = hit[0]
+                break
+    return Parsed(frame, read_blocks(frame, known.blocks if known else ()), tuple(hashes), known)
+
+
+def _remember(cache: ChainCache, chain: Chain, frame: Frame) -> None:
+    cache.put((chain.fingerprint, chain.hashes[-1], frame.sigs), (chain, None), chain.weight)
+
+
+# --- V3 -------------------------------------------------------------------------------------------
+def _key(key_id: str, alg: int, keys: KeyRing, request: Request) -> Key:
+    found = keys.find(key_id, request.audience)
+    if found is None:
+        raise Untrusted(
+            "unknown_key",
+            f"key {key_id!r}",
+            allowed=f"keys {', '.join(keys) or '(none)'}",
+            would_pass="a lease under one of these keys, or a ring that holds this one",
+        )
+    key, serves = found
+    if key.alg != alg:
+        raise Untrusted(
+            "algorithm", f"algorithm {alg}", allowed=f"{key.alg}, the algorithm of key {key_id!r}"
+        )
+    if serves is not None and serves != request.audience:
+        raise Forbidden(
+            "audience",
+            f"audience {request.audience!r}",
+            block=0,
+            allowed=f"{serves!r}, which key {key_id!r} serves",
+            would_pass=f"a lease under a key for {request.audience!r}",
+        )
+    return key
+
+
+# --- V4, V5 ---------------------------------------------------------------------------------------
+def _authentic(parsed: Parsed, key: Key, request: Request, now: int) -> Chain:
+    """Return the chain of a token whose links and proof are authentic under `key`."""
+    frame, known = parsed.frame, parsed.known
+    if known is not None and known.fingerprint != key.fingerprint:
+        known = None
+    done = len(known.hashes) if known else 0
+    last = known.last if known else key.material
+    for index in range(done, len(parsed.hashes)):
+        h = parsed.hashes[index]
+        if frame.alg == HMAC:
+            last = hmac_link(last, h)
+        else:
+            if not ed25519.verify(last, frame.sigs[index], LINK + h):
+                raise Untrusted(
+                    "signature", f"the signature of link {index}", allowed="the issuer's or holder's"
+                )
+            last = parsed.blocks[index].fields[1]
+    _prove(frame, last, parsed.hashes[-1])
+    if frame.proof.kind > SEALED:
+        _check_use(frame.proof, request, now)
+    weight = sum([len(raw) for raw in frame.raws]) + 64 * len(frame.sigs)
+    return Chain(frame.alg, frame.key_id, parsed.blocks, parsed.hashes, key.fingerprint, last, weight)
+
+
+def _prove(frame: Frame, last: bytes, h: bytes) -> None:
+    """V5: the proof is made with what the last block left."""
+    kind, tag, iat, nonce, binding = frame.proof
+    if kind == BEARER:
+        expected = last if frame.alg == HMAC else None
+        good = hmac.compare_digest(last, tag if expected is not None else ed25519.public_of(tag))
+    else:
+        message = sealed_message(h) if kind == SEALED else used_message(h, iat, nonce, binding)
+        if frame.alg == HMAC:
+            good = hmac.compare_digest(hmac.digest(last, message, "sha256"), tag)
+        else:
+            good = ed25519.verify(last, tag, message)
+    if not good:
+        raise Untrusted(
+            "proof",
+            "a proof that does not fit the chain",
+            would_pass="the token exactly as its holder made it",
+        )
+
+
+def _check_use(proof: Proof, request: Request, now: int) -> None:
+    """V5: what the proof is bound to, then when it was made."""
+    if request.binding is None or not hmac.compare_digest(request.binding, proof.binding):
+        asked = "a call for which no binding was computed" if request.binding is None else "another call"
+        raise Forbidden(
+            "binding",
+            asked,
+            allowed="the one call that the proof is bound to",
+            would_pass="the same audience, run, action and arguments, or a proof made for this call",
+        )
+    if abs(now - proof.iat) > limits.SKEW:
+        raise Forbidden(
+            "stale_proof",
+            f"a proof of {findings.clock(proof.iat)} at {findings.clock(now)}",
+            allowed=f"{limits.SKEW} s around its making",
+            would_pass="a proof made anew for this try",
+        )
+
+
+# --- V6, V7 ---------------------------------------------------------------------------------------
+def _case(
+    chain: Chain,
+    proof: Proof,
+    request: Request,
+    now: int,
+    rules: Rules,
+    run: Run | None = None,
+    asked_for: bytes | None = None,
+) -> Case:
+    run = run or request.run or run_of(chain.blocks)
+    return Case(chain.blocks, request, run, now, rules, proof.kind > SEALED, asked_for)
+
+
+def _forbid(failure: Failure, case: Case) -> NoReturn:
+    raise Forbidden(failure.code, block=failure.block, details=lambda: findings.describe(failure, case))
+
+
+# --- V8 -------------------------------------------------------------------------------------------
+def _approved(
+    chain: Chain, case: Case, approvals: list[Parsed], cache: ChainCache | None
+) -> tuple[tuple[Chain, Proof], ...] | Failure:
+    """Return the approvals that count, or the first demand that is not met."""
+    used: dict[tuple[int, int], tuple[Chain, Proof]] = {}
+    for index, block in enumerate(chain.blocks):
+        demands: tuple[Demand, ...] = block.fields.get(APPROVAL, ())
+        checked: dict[int, tuple[Chain, Proof] | None] = {}
+        for demand in demands:
+            if not matches(demand.actions, case.request.action):
+                continue
+            signed: dict[str, int] = {}
+            for number, parsed in enumerate(approvals):
+                key_id = parsed.frame.key_id
+                if len(signed) == demand.quorum:
+                    break
+                if key_id in signed or key_id not in {key.hex() for key in demand.keys}:
+                    continue
+                if number not in checked:
+                    checked[number] = _approval(parsed, chain.hashes[index][:ID_SIZE], case, cache)
+                if checked[number] is not None:
+                    signed[key_id] = number
+            if len(signed) < demand.quorum:
+                return Failure("approval", index, APPROVAL)
+            for number in signed.values():
+                counted = checked[number]
+                if counted is not None:
+                    used[index, number] = counted
+    return tuple(used.values())
+
+
+def _approval(
+    parsed: Parsed, asked_for: bytes, case: Case, cache: ChainCache | None
+) -> tuple[Chain, Proof] | None:
+    """Return an attached approval as an authentic chain, or None where it does not count."""
+    frame = parsed.frame
+    root = parsed.blocks[0].fields
+    if frame.alg != ED25519 or frame.proof.kind == BEARER or root.get(FOR) != asked_for:
+        return None
+    if "calls" not in root.get(BUDGET, ()) or any(APPROVAL in b.fields for b in parsed.blocks):
+        return None
+    key = Key(ED25519, public=bytes.fromhex(frame.key_id))
+    if cache is not None:
+        hit = cache.get((key.fingerprint, parsed.hashes[-1], frame.sigs))
+        parsed = parsed._replace(known=hit[0] if hit else None)
+    try:
+        chain = _authentic(parsed, key, case.request, case.now)
+    except LeaseError:
+        return None
+    if cache is not None:
+        _remember(cache, chain, frame)
+    own = _case(chain, frame.proof, case.request, case.now, case.rules, case.run, asked_for)
+    return None if next(failures(own), None) is not None else (chain, frame.proof)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from .verify import Cached, explain, verify
+from .verify import ChainCache, explain, verify
 
-__all__ = ["AVAILABLE", "NAME", "Cached", "explain", "verify"]
+__all__ = ["AVAILABLE", "NAME", "ChainCache", "explain", "verify"]
 
 AVAILABLE: Final = ("python",)
 """Engines that this installation has."""

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias, TypeVar, final
 
 from . import codec, grants, limits
 from .errors import Malformed
-from .grants import Grant
+from .grants import Demand, Grant
 from .request import NAME, Run, Segment
 
 HMAC: Final = 5
@@ -75,20 +75,22 @@ class Block:
 
 # --- reading decoded values (token.cddl); each raises Malformed `shape` ------------------------------
 def _run(value: object) -> Run:
-    if type(value) is not list or not 0 < len(value) <= limits.MAX_RUN:
-        raise Malformed("shape", "another run", allowed="1 to 8 of [name, ? attempt]")
-    return tuple([_segment(segment) for segment in value])
-
-
-def _segment(value: object) -> Segment:
-    if type(value) is list and 0 < len(value) < 3:
-        name = value[0]
-        if type(name) is str and NAME.fullmatch(name):
-            if len(value) == 1:
-                return name, None
-            if type(value[1]) is int and 0 < value[1] <= limits.SAFE_MAX:
-                return name, value[1]
-    raise Malformed("shape", "another run", allowed="[name, ? attempt], attempts from 1")
+    if type(value) is list and 0 < len(value) <= limits.MAX_RUN:
+        run: list[Segment] = []
+        for segment in value:
+            if type(segment) is not list or not segment or type(segment[0]) is not str:
+                break
+            if not NAME.fullmatch(segment[0]):
+                break
+            if len(segment) == 2 and type(segment[1]) is int and 0 < segment[1] <= limits.SAFE_MAX:
+                run.append((segment[0], segment[1]))
+            elif len(segment) == 1:
+                run.append((segment[0], None))
+            else:
+                break
+        else:
+            return tuple(run)
+    raise Malformed("shape", "another run", allowed="1 to 8 of [name, ? attempt], attempts from 1")
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -109,6 +111,22 @@ def _list(value: object, read: Callable[[object], T]) -> tuple[T, ...]:
     return tuple([read(element) for element in value])
 
 
+def _allow(value: object) -> tuple[Grant, ...]:
+    return _list(value, grants.read_grant)
+
+
+def _deny(value: object) -> tuple[Grant, ...]:
+    return _list(value, _denied)
+
+
+def _approval(value: object) -> tuple[Demand, ...]:
+    return _list(value, grants.read_demand)
+
+
+def _depth(value: object) -> int:
+    return _uint(value, limits.MAX_DEPTH_CAVEAT)
+
+
 def _denied(value: object) -> Grant:
     denied = grants.read_grant(value)
     fault = grants.deny_fault(denied)
@@ -120,6 +138,7 @@ def _denied(value: object) -> Grant:
 def _budget(value: object) -> dict[str, int]:
     if type(value) is not dict or not value or not all([type(unit) is str for unit in value]):
         raise Malformed("shape", "another budget", allowed="{+ unit: limit}")
+    codec.ordered(value)
     for limit in value.values():
         _uint(limit)
     return value
@@ -142,6 +161,7 @@ def _sized(least: int, most: int) -> Callable[[object], bytes]:
 
 def _notes(value: object) -> dict[str, Any]:
     if type(value) is dict:
+        codec.ordered(value)
         for name, note in value.items():
             if type(name) is not str or type(note) not in (str, int, bool):
                 break
@@ -157,18 +177,21 @@ _READERS: Final[tuple[Callable[[object], Any], ...]] = (
     _texts,
     _uint,
     _uint,
-    lambda value: _list(value, grants.read_grant),
-    lambda value: _list(value, _denied),
+    _allow,
+    _deny,
     grants.read_where,
     _budget,
-    lambda value: _list(value, grants.read_demand),
-    lambda value: _uint(value, limits.MAX_DEPTH_CAVEAT),
+    _approval,
+    _depth,
     grants.read_patterns,
     _bound,
     _sized(16, 16),
     _uint,
     _notes,
 )
+
+
+_KNOWN: Final = len(_READERS)
 
 
 def _extension(value: object) -> None:
@@ -188,26 +211,39 @@ def _extension(value: object) -> None:
     )
 
 
+def _unknown(key: object, value: object) -> None:
+    """Check the one thing that can be known of a key that is not in the closed set."""
+    codec.check_order(value)
+    if type(key) is str:
+        if not EXTENSION.fullmatch(key):
+            raise Malformed("shape", "another text key", allowed="vendor/name")
+        _extension(value)
+
+
 def read_block(raw: bytes, index: int, alg: int) -> Block:
     """Read block number `index` of a chain of algorithm `alg`; raises Malformed (V1, V2)."""
     if len(raw) > limits.MAX_BLOCK:
         raise Malformed("too_large", f"a block of {len(raw)} bytes", allowed=f"{limits.MAX_BLOCK}")
-    fields = codec.decode(raw)
-    if type(fields) is not dict:
+    fields = codec.decode_unordered(raw)
+    if type(fields) is not dict or not fields:
         raise Malformed("shape", "a block that is no map", allowed="a map")
     caveats = []
     structural = False
+    last = -1
     for key, value in fields.items():
-        if type(key) is int and 0 <= key < len(_READERS):
+        if type(key) is int and last < key < _KNOWN:
+            last = key
             fields[key] = value = _READERS[key](value)
             if key in _V6:
                 structural = True
-        elif type(key) is str:
-            if not EXTENSION.fullmatch(key):
-                raise Malformed("shape", "another text key", allowed="vendor/name")
-            _extension(value)
-        if key not in _NOT_V7:
+            if key not in _NOT_V7:
+                caveats.append((key, value))
+        else:
+            _unknown(key, value)
+            last = _KNOWN  # only other unknown keys may follow; `ordered` looks at those
             caveats.append((key, value))
+    if last == _KNOWN:
+        codec.ordered(fields)
     _check(fields, index, alg)
     block = Block()
     block.raw = raw

@@ -81,45 +81,42 @@ def run_of(blocks: tuple[Block, ...]) -> Run | None:
 def _complete(fields: Mapping[Key, Any]) -> bool:
     if RUN not in fields or AUDIENCE not in fields or EXPIRES not in fields or ALLOW not in fields:
         return False
-    if ISSUED_AT not in fields or fields[ISSUED_AT] >= fields[EXPIRES]:
+    if fields.get(ISSUED_AT, limits.SAFE_MAX) >= fields[EXPIRES]:
         return False
-    for _, attempt in fields[RUN]:
-        if attempt is None:
+    for segment in fields[RUN]:
+        if segment[1] is None:
             return False
     return True
 
 
-def _structure(case: Case) -> Iterator[Failure]:
-    """V6: the shape of authority, before any caveat is looked at."""
-    root = case.blocks[0].fields
+def failures(case: Case) -> Iterator[Failure]:
+    """Yield every check of V6 and V7 that does not hold, in order."""
+    blocks, request, run, now, rules, bound, asked_for = case
+
+    # V6: the shape of authority, before any caveat is looked at
+    root = blocks[0].fields
     if not _complete(root):
         yield Failure("structure", 0)
     issued_at = root.get(ISSUED_AT, 0)
-    if issued_at > case.now + limits.SKEW:
+    if issued_at > now + limits.SKEW:
         yield Failure("issued_at", 0, ISSUED_AT)
-    last = len(case.blocks) - 1
-    cap = case.rules.max_lifetime
-    for index, block in enumerate(case.blocks):
-        fields = block.fields
-        if block.structural:
+    cap = rules.max_lifetime
+    for index, block in enumerate(blocks):
+        if block.structural or not index:
+            fields = block.fields
             if index and ISSUED_AT in fields:
                 yield Failure("structure", index, ISSUED_AT)
-            if DEPTH in fields and last - index > fields[DEPTH]:
+            if DEPTH in fields and len(blocks) - 1 - index > fields[DEPTH]:
                 yield Failure("depth", index, DEPTH)
-        if not index and cap is not None and root.get(EXPIRES, limits.SAFE_MAX) - issued_at > cap:
-            yield Failure("lifetime", 0, EXPIRES)
-        if block.structural:
-            if FOR in fields and (case.asked_for is None or index):
+            if not index and cap is not None and fields.get(EXPIRES, limits.SAFE_MAX) - issued_at > cap:
+                yield Failure("lifetime", 0, EXPIRES)
+            if FOR in fields and (asked_for is None or index):
                 yield Failure("for", index, FOR)
-            if BOUND in fields and not case.bound:
+            if BOUND in fields and not bound:
                 yield Failure("bound", index, BOUND)
 
-
-def failures(case: Case) -> Iterator[Failure]:
-    """Yield every check of V6 and V7 that does not hold, in order."""
-    yield from _structure(case)
-    request, run, now, rules = case.request, case.run, case.now, case.rules
-    for index, block in enumerate(case.blocks):
+    # V7: every caveat
+    for index, block in enumerate(blocks):
         for key, value in block.caveats:
             if key == RUN:
                 if run is None or run[: len(value)] != value:

@@ -74,27 +74,36 @@ def encode(value: object) -> bytes:
 def _sorted(value: object) -> object:
     # RFC 8949 section 4.2.1 sorts keys by their encoded bytes; cbor2's canonical mode sorts by
     # length first (RFC 7049), so the order is made here and kept.
-    if isinstance(value, dict):
-        return (
-            {
-                key: _sorted(member)
-                for _, key, member in sorted((encode(key), key, member) for key, member in value.items())
-            }
-            if len(value) > 1
-            else {key: _sorted(member) for key, member in value.items()}
-        )
+    kind = type(value)
+    if kind is str:
+        if not value.isascii():  # type: ignore[attr-defined]
+            value.encode("utf-8")  # type: ignore[attr-defined]  # a lone surrogate fails here
+        return value
+    if kind is int:
+        if not limits.INT_MIN <= value <= limits.INT_MAX:  # type: ignore[operator]
+            raise ValueError("an integer beyond 64 bits signed")
+        return value
+    if kind is bytes or kind is bool or value is None:
+        return value
     if isinstance(value, (list, tuple)):
         return [_sorted(member) for member in value]
-    if value is None or isinstance(value, (bool, bytes)):
-        return value
-    if isinstance(value, str):
-        value.encode("utf-8")  # a lone surrogate is a ValueError here, not a surprise later
-        return value
-    if isinstance(value, int):
-        if not limits.INT_MIN <= value <= limits.INT_MAX:
-            raise ValueError(f"integer {value} is beyond 64 bits signed")
-        return value
-    raise TypeError(f"a {type(value).__name__} cannot be encoded")
+    if isinstance(value, dict):
+        if len(value) == 1:
+            return {_sorted(key): _sorted(member) for key, member in value.items()}
+        return {_sorted(key): _sorted(value[key]) for key in sorted(value, key=_order)}
+    if isinstance(value, (str, int)):  # a subclass (StrEnum, IntEnum): its plain value
+        return _sorted(str.__str__(value) if isinstance(value, str) else int(value))
+    raise TypeError(f"a {kind.__name__} cannot be encoded")
+
+
+def _order(key: object) -> tuple[int, int, bytes]:
+    """Return what sorts a map key as its encoding does: major type, then length, then bytes."""
+    if isinstance(key, str):
+        data = key.encode("utf-8")
+        return TEXT, len(data), data
+    if isinstance(key, int) and not isinstance(key, bool):
+        return (UINT, key, b"") if key >= 0 else (NINT, -1 - key, b"")
+    raise TypeError(f"a {type(key).__name__} cannot be a map key")
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -132,42 +141,47 @@ def decode(data: bytes) -> object:
     Raises Malformed `cbor` for any encoding but the deterministic one, `too_large` for nesting
     beyond 6 (V1).
     """
-    if not _LEXICON.fullmatch(data):
-        return _decode_slowly(data)
-    try:
-        value, end = cbor2.loads(
-            b"\x82" + data + _END, max_depth=limits.MAX_DEPTH + 1, allow_duplicate_keys=False
-        )
-        if end is cbor2.undefined:
-            _check_order(value)
-            return value
-    except (cbor2.CBORDecodeError, ValueError, TypeError):
-        pass
+    value = decode_unordered(data)
+    check_order(value)
+    return value
+
+
+def decode_unordered(data: bytes) -> object:
+    """Do as `decode`, but leave the order of map keys to the caller: see `check_order`."""
+    if _LEXICON.fullmatch(data):
+        try:
+            value, end = cbor2.loads(
+                b"\x82" + data + _END, max_depth=limits.MAX_DEPTH + 1, allow_duplicate_keys=False
+            )
+            if end is cbor2.undefined:
+                return value
+        except (cbor2.CBORDecodeError, ValueError, TypeError):
+            pass  # the slow way finds the words for what is wrong
     return _decode_slowly(data)
 
 
-def _check_order(value: object) -> None:
-    """Raise ValueError for map keys that are no text or integer, or not in bytewise order."""
-    if type(value) is list:
-        for member in value:
-            if type(member) is list or type(member) is dict:
-                _check_order(member)
-    elif type(value) is dict:
-        last = -1
-        before = b""
-        for key, member in value.items():
-            if type(key) is int and key > last and not before:
-                last = key  # integers from 0 upwards: their order is that of their encodings
-            elif type(key) is int or type(key) is str:
-                before = before or (b"" if last < 0 else cbor2.dumps(last))
-                encoded = cbor2.dumps(key)
-                if encoded <= before:
-                    raise ValueError("map keys out of order")
-                before = encoded
-            else:
-                raise ValueError("a map key of another type")
-            if type(member) is list or type(member) is dict:
-                _check_order(member)
+def check_order(value: object) -> None:
+    """Raise Malformed for map keys, at any depth, that are no text or integer or out of order."""
+    kind = type(value)
+    if kind is list:
+        for member in value:  # type: ignore[attr-defined]
+            check_order(member)
+    elif kind is dict:
+        ordered(value)  # type: ignore[arg-type]
+        for member in value.values():  # type: ignore[attr-defined]
+            check_order(member)
+
+
+def ordered(members: dict[object, object]) -> None:
+    """Raise Malformed for keys of one map that are no text or integer or out of order."""
+    before = (-1, 0, b"")
+    for key in members:
+        if type(key) is not int and type(key) is not str:
+            raise Malformed("cbor", "a map key of another type", allowed="text or integers")
+        place = _order(key)
+        if place <= before:
+            raise Malformed("cbor", "map keys out of order", allowed="bytewise order")
+        before = place
 
 
 def _decode_slowly(data: bytes) -> object:

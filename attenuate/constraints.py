@@ -143,8 +143,8 @@ class OneOf(Constraint):
 
     def tell(self, value: Scalar) -> bool | None:
         kind = type(value)
-        if value in self.operand:  # 1 == True in Python, so equality alone does not decide
-            for operand in self.operand:
+        if value in self.operand:
+            for operand in self.operand:  # 1 == True in Python, so equality alone does not decide
                 if operand == value and type(operand) is kind:
                     return self.holds_inside
         for operand in self.operand:
@@ -256,9 +256,15 @@ class Under(_Texts):
     def _prepare(self, operand: tuple[Scalar | None, ...], optional: bool) -> None:
         self.operand = operand
         self.optional = optional
-        self._absolute = any(o[0] == "/" for o in operand)  # type: ignore[index]
-        self._relative = any(o[0] != "/" for o in operand)  # type: ignore[index]
-        self._prefixes = tuple(o if o == "/" else f"{o}/" for o in operand)  # type: ignore[misc]
+        self._absolute = self._relative = False
+        prefixes = []
+        for path in operand:
+            if path[0] == "/":  # type: ignore[index]
+                self._absolute = True
+            else:
+                self._relative = True
+            prefixes.append("/" if path == "/" else f"{path}/")
+        self._prefixes = tuple(prefixes)
 
     def tell(self, value: Scalar) -> bool | None:
         if type(value) is not str or not is_path(value):

@@ -202,7 +202,7 @@ def _take_final(fields: Fields, value: Any, now: int) -> None:
     patterns = (value,) if isinstance(value, str) else tuple(value)
     if not patterns:
         raise ValueError("final is empty; leave it out or name an action")
-    check_patterns(patterns, ValueError)
+    check_patterns(patterns)
     fields[FINAL] = patterns
 
 

@@ -23,12 +23,16 @@ PATTERN = re.compile(r"[!-)+-}]{0,127}(?:[!-)+-}]|[.:/]\*)|\*")
 """An action; or text ending in "*" right after ".", ":" or "/"; or "*" alone."""
 
 
-def check_patterns(patterns: tuple[str, ...], fault: type[Exception]) -> None:
-    """Refuse, with `fault`, what is not a pattern."""
+_PATTERNS = re.compile(f"(?:{PATTERN.pattern})(?:\n(?:{PATTERN.pattern}))*")
+_PATTERN_HINT: Final = 'actions; "*" may end one after ".", ":" or "/", or stand alone'
+_GRANT_KEYS: Final = ([0], [0, 1], [0, 2], [0, 1, 2])
+
+
+def check_patterns(patterns: tuple[str, ...]) -> None:
+    """Raise ValueError for what is not a pattern."""
     for pattern in patterns:
         if not isinstance(pattern, str) or len(pattern) > limits.MAX_NAME or not PATTERN.fullmatch(pattern):
-            message = f'pattern {pattern!r:.160} is no action; "*" may end one after ".", ":" or "/", or stand alone'
-            raise Malformed("shape", message) if fault is Malformed else fault(message)
+            raise ValueError(f"pattern {pattern!r:.160}; give {_PATTERN_HINT}")
 
 
 def matches(patterns: tuple[str, ...], action: str) -> bool:
@@ -115,7 +119,7 @@ class Grant:
         self.actions = tuple(actions)
         if not self.actions:
             raise ValueError("a grant without an action; name at least one")
-        check_patterns(self.actions, ValueError)
+        check_patterns(self.actions)
         self.where = check_where(where or {})
         if type(only) is not bool:
             raise TypeError(f"only is a {type(only).__name__}, not a bool")
@@ -123,7 +127,8 @@ class Grant:
 
     def fits(self, request: Request) -> bool:
         """Say whether this grant allows a request."""
-        if not matches(self.actions, request.action):
+        action = request.action
+        if action not in self.actions and not matches(self.actions, action):
             return False
         for name, constraint in self.where.items():
             if not holds(constraint, request, name):
@@ -233,7 +238,7 @@ class Demand:
         fault = self.fault()
         if fault:
             raise ValueError(fault)
-        check_patterns(self.actions, ValueError)
+        check_patterns(self.actions)
 
     def fault(self) -> str:
         """Return what is wrong with keys and quorum, or the empty text."""
@@ -275,41 +280,39 @@ def read_where(value: object) -> dict[str, Constraint]:
     """Return a map of fact to constraint."""
     if type(value) is not dict or not value:
         raise Malformed("shape", "another map of facts", allowed="{+ fact: constraint}")
-    where = {}
+    if len(value) > 1:
+        codec.ordered(value)
     for name, constraint in value.items():
         if type(name) is not str:
             raise Malformed("shape", "a fact that is not text", allowed="{+ fact: constraint}")
-        where[name] = constraints.read_constraint(constraint)
-    return where
+        value[name] = constraints.read_constraint(constraint)
+    return value
 
 
 def read_patterns(value: object) -> tuple[str, ...]:
     """Return an array of patterns."""
-    if type(value) is not list or not value:
-        raise Malformed("shape", "no actions", allowed="[+ pattern]")
-    for pattern in value:
-        if type(pattern) is not str or len(pattern) > limits.MAX_NAME or not PATTERN.fullmatch(pattern):
-            check_patterns((pattern,), Malformed)
-    return tuple(value)
+    if type(value) is list and value:
+        try:
+            joined = "\n".join(value)  # no pattern has a line feed, so one look does for all
+        except TypeError:
+            joined = ""
+        if _PATTERNS.fullmatch(joined) and (len(joined) <= limits.MAX_NAME or _short(value)):
+            return tuple(value)
+    raise Malformed("shape", "other actions", allowed=f"[+ pattern]: {_PATTERN_HINT}")
+
+
+def _short(patterns: list[str]) -> bool:
+    return max(map(len, patterns)) <= limits.MAX_NAME
 
 
 def read_grant(value: object) -> Grant:
     """Return a grant of an allow."""
-    if type(value) is not dict:
+    if type(value) is not dict or [*value] not in _GRANT_KEYS or (2 in value and value[2] is not True):
         raise Malformed("shape", "another grant", allowed="{0: patterns, ? 1: facts, ? 2: true}")
     self = Grant.__new__(Grant)
-    self.actions = read_patterns(value.get(0))
-    known = 1
-    self.where = _NOWHERE
-    if 1 in value:
-        self.where = read_where(value[1])
-        known += 1
-    self.only = False
-    if 2 in value:
-        self.only = value[2] is True
-        known += self.only
-    if known != len(value):
-        raise Malformed("shape", "another grant", allowed="{0: patterns, ? 1: facts, ? 2: true}")
+    self.actions = read_patterns(value[0])
+    self.where = read_where(value[1]) if 1 in value else _NOWHERE
+    self.only = 2 in value
     return self
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, TypeAlias, final
 
 from . import limits
@@ -48,13 +49,7 @@ def make_run(value: object) -> Run:
     Raises Malformed `facts` for anything else.
     """
     if isinstance(value, str):
-        parts: list[Segment] = []
-        for part in value.split("/"):
-            name, at, attempt = part.partition("@")
-            if at and not re.fullmatch(r"[1-9][0-9]{0,15}", attempt):
-                raise _no_run(value)
-            parts.append((name, int(attempt) if at else None))
-        return _checked_run(tuple(parts), value)
+        return _run_of_text(value)
     if not isinstance(value, Iterable):
         raise _no_run(value)
     segments: list[Segment] = []
@@ -66,6 +61,17 @@ def make_run(value: object) -> Run:
             raise _no_run(value)
         segments.append((pair[0], pair[1] if len(pair) == 2 else None))
     return _checked_run(tuple(segments), value)
+
+
+@lru_cache(maxsize=256)  # a process states the same few runs again and again
+def _run_of_text(value: str) -> Run:
+    parts: list[Segment] = []
+    for part in value.split("/"):
+        name, at, attempt = part.partition("@")
+        if at and not re.fullmatch(r"[1-9][0-9]{0,15}", attempt):
+            raise _no_run(value)
+        parts.append((name, int(attempt) if at else None))
+    return _checked_run(tuple(parts), value)
 
 
 def _checked_run(run: Run, value: object) -> Run:
@@ -142,6 +148,10 @@ def _no_fact(name: object, what: str) -> Malformed:
     )
 
 
+_NONE: Final[Mapping[str, object]] = {}
+_NO_COST: Final[dict[str, int]] = {}
+
+
 class Request:
     """One request, checked when it is made and never changed.
 
@@ -185,18 +195,19 @@ class Request:
             )
         if not isinstance(audience, str):
             raise Malformed("facts", f"audience {audience!r:.80}", allowed="the service's name, a str")
-        _unicode("audience", audience)
+        if not audience.isascii():
+            _unicode("audience", audience)
         if binding is not None and (not isinstance(binding, bytes) or len(binding) != 32):
             raise Malformed("facts", "another binding", allowed="32 bytes, or None")
         put(self, "action", action)
         put(self, "audience", audience)
         put(self, "run", None if run is None else make_run(run))
         put(self, "binding", binding)
-        checked = _facts(facts)
+        checked, arguments, has_opaque = _facts(_NONE if facts is None else facts)
         put(self, "facts", checked)
-        put(self, "arguments", tuple(name for name in checked if name[:5] == "args."))
-        put(self, "has_opaque", OPAQUE in checked.values())
-        put(self, "cost", _cost(cost))
+        put(self, "arguments", arguments)
+        put(self, "has_opaque", has_opaque)
+        put(self, "cost", _NO_COST if cost is None else _cost(cost))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Request does not change; make another")
@@ -206,26 +217,31 @@ class Request:
         return f"Request({self.action!r}, audience={self.audience!r}, run={run!r}, facts={list(self.facts)})"
 
 
-def _facts(facts: Mapping[str, object] | None) -> dict[str, Fact]:
-    if facts is None:
-        return {}
+def _facts(facts: Mapping[str, object]) -> tuple[dict[str, Fact], tuple[str, ...], bool]:
+    """Return the checked facts, the names under "args.", and whether one of them is opaque."""
     if not isinstance(facts, Mapping):
         raise Malformed("facts", f"facts are a {type(facts).__name__}", allowed="a mapping by name")
     if len(facts) > limits.MAX_FACTS:
         raise Malformed("too_large", f"{len(facts)} facts", allowed=f"{limits.MAX_FACTS}")
     out: dict[str, Fact] = {}
+    arguments = []
+    has_opaque = False
     for name, value in facts.items():
         if not isinstance(name, str):
             raise Malformed("facts", f"a fact named {name!r:.80}", allowed="names are text")
         if not name.isascii():
             _unicode(name, name)
-        out[name] = make_fact(name, value)
-    return out
+        if type(value) is str and value.isascii():
+            out[name] = value
+        else:
+            out[name] = fact = make_fact(name, value)
+            has_opaque = has_opaque or fact is OPAQUE
+        if name[:5] == "args.":
+            arguments.append(name)
+    return out, tuple(arguments), has_opaque
 
 
-def _cost(cost: Mapping[str, int] | None) -> dict[str, int]:
-    if cost is None:
-        return {}
+def _cost(cost: Mapping[str, int]) -> dict[str, int]:
     if not isinstance(cost, Mapping):
         raise Malformed("facts", f"cost is a {type(cost).__name__}", allowed="a mapping by unit")
     for unit, amount in cost.items():

@@ -34,8 +34,15 @@ class Proof(NamedTuple):
     nonce: bytes = b""
     binding: bytes = b""
 
+    def without_tag(self) -> Proof:
+        """Return the proof without what makes it one, for everything after V5."""
+        return _SPENT[self.kind] if self.kind < BOUND_PROOF else self._replace(tag=b"")
+
     def __repr__(self) -> str:
         return f"Proof({PROOFS[self.kind]})"
+
+
+_SPENT = (Proof(BEARER, b""), Proof(SEALED, b""))
 
 
 class Frame(NamedTuple):
@@ -47,6 +54,9 @@ class Frame(NamedTuple):
     raws: list[bytes]
     sigs: tuple[bytes, ...]
     proof: Proof
+
+    def __repr__(self) -> str:
+        return f"Frame(key_id={self.key_id!r}, blocks={len(self.raws)}, {self.proof!r})"
 
 
 class Token(NamedTuple):
@@ -120,6 +130,8 @@ def read_frame(text: str) -> Frame:
         raise Malformed("shape", f"{len(raws)} blocks and {len(sigs)} signatures", allowed=allowed)
     for sig in sigs:
         _fixed(sig, 64)
+    if b[i : i + 4] == b"\x82\x00\x58\x20" and len(b) == i + 36:  # [0, 32 bytes]: the usual end
+        return Frame(header, alg, key_id, raws, tuple(sigs), Proof(BEARER, b[i + 4 :]))
     return Frame(header, alg, key_id, raws, tuple(sigs), _read_proof(codec.decode(b[i:]), alg))
 
 

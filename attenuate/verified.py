@@ -19,10 +19,10 @@ from .token import BOUND_PROOF, PROOFS, Proof
 
 
 class Chain(NamedTuple):
-    """An authentic chain: what was checked, and what authenticates the next thing.
+    """An authentic chain: what was checked, without any secret.
 
-    hashes: h[0] to h[n]. fingerprint: of the key it is authentic under. last: t[n] in the hmac
-    chain, p[n+1] in the other. weight: bytes of its blocks and signatures.
+    hashes: h[0] to h[n]. fingerprint: of the key it is authentic under. weight: bytes of its
+    blocks and signatures.
     """
 
     alg: int
@@ -30,7 +30,6 @@ class Chain(NamedTuple):
     blocks: tuple[Block, ...]
     hashes: tuple[bytes, ...]
     fingerprint: bytes
-    last: bytes
     weight: int
 
     def __repr__(self) -> str:
@@ -166,7 +165,8 @@ def make_verified(
 
 # --- V9 -------------------------------------------------------------------------------------------
 def _expires(blocks: tuple[Block, ...]) -> int:
-    return min(block.fields[EXPIRES] for block in blocks if EXPIRES in block.fields)
+    ends: list[int] = [block.fields[EXPIRES] for block in blocks if EXPIRES in block.fields]
+    return min(ends)
 
 
 def _charges(chain: Chain, proof: Proof, request: Request, run: Run) -> list[Charge]:

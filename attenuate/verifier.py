@@ -10,25 +10,16 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn, TypedDict, Unpack, final
+from typing import NoReturn, final
 
 from . import _engine, limits
 from .block import EXTENSION
-from .cache import Cache, CacheInfo
+from .cache import CacheInfo
 from .clear import Handler, Rules
 from .errors import Finding
 from .request import Request
 from .ring import KeyRing
 from .verified import Verified
-
-
-class Asked(TypedDict, total=False):
-    """What may be asked: see `Request`. run None: the service knows none, the blocks' is taken."""
-
-    run: str | Iterable[Iterable[object]] | None
-    facts: Mapping[str, object] | None
-    cost: Mapping[str, int] | None
-    binding: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,45 +79,60 @@ class Verifier:
         self.keys = keys
         self.audience = audience
         self._rules = Rules(leeway, max_lifetime, dict(handlers or {}))
-        self._cache = Cache[_engine.Cached](cache) if cache else None
+        self._cache = _engine.ChainCache(cache) if cache else None
         self._clock = clock
 
-    def verify(self, token: str, *, action: str, now: int | None = None, **asked: Unpack[Asked]) -> Verified:
+    def verify(
+        self,
+        token: str,
+        *,
+        action: str,
+        run: str | Iterable[Iterable[object]] | None = None,
+        facts: Mapping[str, object] | None = None,
+        cost: Mapping[str, int] | None = None,
+        binding: bytes | None = None,
+        now: int | None = None,
+    ) -> Verified:
         """Return the proof that a token allows a request now (V1 to V8), or raise why it does not.
 
-        token: the text, approvals included. action and `asked`: as for `Request`. now: seconds
-        since 1970, by default the clock's.
+        token: the text, approvals included. action, run, facts, cost, binding: as for `Request`.
+        now: seconds since 1970, by default the clock's.
 
         Raises Malformed, Untrusted or Forbidden, each with what was asked, allowed and would pass.
         """
-        request = Request(action, audience=self.audience, **asked)
-        return self.check(token, request, now=now)
-
-    def check(self, token: str, request: Request, *, now: int | None = None) -> Verified:
-        """Do as `verify` for a request that is at hand; its audience must be this verifier's."""
-        self._mine(request)
+        request = Request(action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding)
         return _engine.verify(token, request, self.keys, self._now(now), self._rules, self._cache)
 
     def explain(
-        self, token: str, *, action: str, now: int | None = None, **asked: Unpack[Asked]
+        self,
+        token: str,
+        *,
+        action: str,
+        run: str | Iterable[Iterable[object]] | None = None,
+        facts: Mapping[str, object] | None = None,
+        cost: Mapping[str, int] | None = None,
+        binding: bytes | None = None,
+        now: int | None = None,
     ) -> Explanation:
         """Return every reason why a token would be refused; nothing is granted by it.
 
-        Raises Malformed `facts` for a request that is none.
+        The arguments are those of `verify`. Raises Malformed `facts` for a request that is none.
         """
-        request = Request(action, audience=self.audience, **asked)
+        request = Request(action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding)
         found = _engine.explain(token, request, self.keys, self._now(now), self._rules, self._cache)
         return Explanation(found)
 
-    def cache_info(self) -> CacheInfo | None:
-        """Return what the cache holds and how often it was asked; None where there is none."""
-        return None if self._cache is None else self._cache.info()
-
-    def _mine(self, request: Request) -> None:
+    def check(self, token: str, request: Request, *, now: int | None = None) -> Verified:
+        """Do as `verify` for a request that is at hand; its audience must be this verifier's."""
         if not isinstance(request, Request):
             raise TypeError(f"request is a {type(request).__name__}, not a Request")
         if request.audience != self.audience:
             raise ValueError(f"a request for {request.audience!r} at the verifier of {self.audience!r}")
+        return _engine.verify(token, request, self.keys, self._now(now), self._rules, self._cache)
+
+    def cache_info(self) -> CacheInfo | None:
+        """Return what the cache holds and how often it was asked; None where there is none."""
+        return None if self._cache is None else self._cache.info()
 
     def _now(self, now: int | None) -> int:
         if now is None:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import NamedTuple, NoReturn, TypeAlias
 
 from . import ed25519, findings, limits
-from .block import APPROVAL, BUDGET, ED25519, FOR, HMAC, Block
+from .block import APPROVAL, BUDGET, ED25519, FOR, HMAC, NEXT_KEY, Block
 from .cache import Cache
 from .chain import ID_SIZE, LINK, hash_block, hash_header, hmac_link, sealed_message, used_message
 from .clear import Case, Failure, Rules, failures, run_of
@@ -24,8 +24,23 @@ from .ring import KeyRing
 from .token import BEARER, SEALED, Frame, Proof, read_blocks, read_frame, split
 from .verified import Chain, Verified, make_verified
 
-Cached: TypeAlias = tuple[Chain, Proof | None]
-ChainCache: TypeAlias = Cache[Cached]
+
+class Known(NamedTuple):
+    """What the cache remembers of a chain that passed V5.
+
+    last: what authenticates the next thing, t[n] or p[n+1], for a prefix; empty for an exact token.
+    proof: of an exact token, bearer or sealed, without its tag; None for a prefix.
+    """
+
+    chain: Chain
+    last: bytes
+    proof: Proof | None
+
+    def __repr__(self) -> str:
+        return f"Known({self.chain!r})"
+
+
+ChainCache: TypeAlias = Cache[Known]
 
 
 class Parsed(NamedTuple):
@@ -34,7 +49,10 @@ class Parsed(NamedTuple):
     frame: Frame
     blocks: tuple[Block, ...]
     hashes: tuple[bytes, ...]
-    known: Chain | None
+    known: Known | None
+
+    def __repr__(self) -> str:
+        return f"Parsed({self.frame.key_id!r}, {len(self.blocks)} blocks)"
 
 
 def verify(
@@ -98,22 +116,23 @@ def _trusted(
     if cache is not None:
         digest = sha256(first.encode("utf-8", "surrogatepass")).digest()
         exact = cache.get(digest)
-        if exact is not None and exact[1] is not None:
-            chain = exact[0]
-            approvals = [_parse(each, None, cache) for each in attached]
-            key = _key(chain.key_id, chain.alg, keys, request)
+        if exact is not None and exact.proof is not None:
+            chain = exact.chain
+            approvals = [_parse(each, None, cache) for each in attached] if attached else []
+            found = keys.find(chain.key_id, request.audience)
+            key = _key(found, chain.key_id, chain.alg, keys, request)
             if key.fingerprint == chain.fingerprint:
-                return chain, exact[1], approvals
+                return chain, exact.proof, approvals
     frame = read_frame(first)
     found = keys.find(frame.key_id, request.audience)
     parsed = _parse(first, found[0] if found else None, cache, frame)
     approvals = [_parse(each, None, cache) for each in attached]
-    chain = _authentic(parsed, _key(frame.key_id, frame.alg, keys, request), request, now)
-    if cache is not None:
-        _remember(cache, chain, parsed.frame)
-        if frame.proof.kind in (BEARER, SEALED):
-            cache.put(digest, (chain, frame.proof), chain.weight)
-    return chain, frame.proof, approvals
+    key = _key(found, frame.key_id, frame.alg, keys, request)
+    chain = _authentic(parsed, key, request, now, cache)
+    proof = frame.proof.without_tag()
+    if cache is not None and proof.kind <= SEALED:
+        cache.put(digest, Known(chain, b"", proof), chain.weight)
+    return chain, proof, approvals
 
 
 # --- V1, V2 ---------------------------------------------------------------------------------------
@@ -128,20 +147,15 @@ def _parse(text: str, key: Key | None, cache: ChainCache | None, frame: Frame | 
     known = None
     if cache is not None and key is not None:
         for n in range(len(hashes), 0, -1):
-            hit = cache.get((key.fingerprint, hashes[n - 1], frame.sigs[:n]))
-            if hit is not None:
-                known = hit[0]
+            known = cache.get((key.fingerprint, hashes[n - 1], frame.sigs[:n]))
+            if known is not None:
                 break
-    return Parsed(frame, read_blocks(frame, known.blocks if known else ()), tuple(hashes), known)
-
-
-def _remember(cache: ChainCache, chain: Chain, frame: Frame) -> None:
-    cache.put((chain.fingerprint, chain.hashes[-1], frame.sigs), (chain, None), chain.weight)
+    blocks = read_blocks(frame, known.chain.blocks if known else ())
+    return Parsed(frame, blocks, tuple(hashes), known)
 
 
 # --- V3 -------------------------------------------------------------------------------------------
-def _key(key_id: str, alg: int, keys: KeyRing, request: Request) -> Key:
-    found = keys.find(key_id, request.audience)
+def _key(found: tuple[Key, str | None] | None, key_id: str, alg: int, keys: KeyRing, request: Request) -> Key:
     if found is None:
         raise Untrusted(
             "unknown_key",
@@ -166,13 +180,13 @@ def _key(key_id: str, alg: int, keys: KeyRing, request: Request) -> Key:
 
 
 # --- V4, V5 ---------------------------------------------------------------------------------------
-def _authentic(parsed: Parsed, key: Key, request: Request, now: int) -> Chain:
+def _authentic(parsed: Parsed, key: Key, request: Request, now: int, cache: ChainCache | None) -> Chain:
     """Return the chain of a token whose links and proof are authentic under `key`."""
     frame, known = parsed.frame, parsed.known
-    if known is not None and known.fingerprint != key.fingerprint:
-        known = None
-    done = len(known.hashes) if known else 0
-    last = known.last if known else key.material
+    if known is not None and known.chain.fingerprint == key.fingerprint:
+        done, last = len(known.chain.hashes), known.last
+    else:
+        done, last = 0, key.material
     for index in range(done, len(parsed.hashes)):
         h = parsed.hashes[index]
         if frame.alg == HMAC:
@@ -182,20 +196,22 @@ def _authentic(parsed: Parsed, key: Key, request: Request, now: int) -> Chain:
                 raise Untrusted(
                     "signature", f"the signature of link {index}", allowed="the issuer's or holder's"
                 )
-            last = parsed.blocks[index].fields[1]
+            last = parsed.blocks[index].fields[NEXT_KEY]
     _prove(frame, last, parsed.hashes[-1])
     if frame.proof.kind > SEALED:
         _check_use(frame.proof, request, now)
     weight = sum([len(raw) for raw in frame.raws]) + 64 * len(frame.sigs)
-    return Chain(frame.alg, frame.key_id, parsed.blocks, parsed.hashes, key.fingerprint, last, weight)
+    chain = Chain(frame.alg, frame.key_id, parsed.blocks, parsed.hashes, key.fingerprint, weight)
+    if cache is not None:
+        cache.put((key.fingerprint, parsed.hashes[-1], frame.sigs), Known(chain, last, None), weight)
+    return chain
 
 
 def _prove(frame: Frame, last: bytes, h: bytes) -> None:
     """V5: the proof is made with what the last block left."""
     kind, tag, iat, nonce, binding = frame.proof
     if kind == BEARER:
-        expected = last if frame.alg == HMAC else None
-        good = hmac.compare_digest(last, tag if expected is not None else ed25519.public_of(tag))
+        good = hmac.compare_digest(last, tag if frame.alg == HMAC else ed25519.public_of(tag))
     else:
         message = sealed_message(h) if kind == SEALED else used_message(h, iat, nonce, binding)
         if frame.alg == HMAC:
@@ -254,7 +270,9 @@ def _approved(
     """Return the approvals that count, or the first demand that is not met."""
     used: dict[tuple[int, int], tuple[Chain, Proof]] = {}
     for index, block in enumerate(chain.blocks):
-        demands: tuple[Demand, ...] = block.fields.get(APPROVAL, ())
+        if APPROVAL not in block.fields:
+            continue
+        demands: tuple[Demand, ...] = block.fields[APPROVAL]
         checked: dict[int, tuple[Chain, Proof] | None] = {}
         for demand in demands:
             if not matches(demand.actions, case.request.action):
@@ -291,13 +309,12 @@ def _approval(
         return None
     key = Key(ED25519, public=bytes.fromhex(frame.key_id))
     if cache is not None:
-        hit = cache.get((key.fingerprint, parsed.hashes[-1], frame.sigs))
-        parsed = parsed._replace(known=hit[0] if hit else None)
+        known = cache.get((key.fingerprint, parsed.hashes[-1], frame.sigs))
+        parsed = parsed._replace(known=known)
     try:
-        chain = _authentic(parsed, key, case.request, case.now)
+        chain = _authentic(parsed, key, case.request, case.now, cache)
     except LeaseError:
         return None
-    if cache is not None:
-        _remember(cache, chain, frame)
-    own = _case(chain, frame.proof, case.request, case.now, case.rules, case.run, asked_for)
-    return None if next(failures(own), None) is not None else (chain, frame.proof)
+    proof = frame.proof.without_tag()
+    own = _case(chain, proof, case.request, case.now, case.rules, case.run, asked_for)
+    return None if next(failures(own), None) is not None else (chain, proof)

@@ -8,7 +8,7 @@ fields as checked values. A key that this version does not know is kept and forb
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias, TypeVar, final
 
 from . import codec, grants, limits
@@ -93,8 +93,15 @@ def _run(value: object) -> Run:
     raise Malformed("shape", "another run", allowed="1 to 8 of [name, ? attempt], attempts from 1")
 
 
+def _all_text(values: Iterable[object]) -> bool:
+    for value in values:
+        if type(value) is not str:
+            return False
+    return True
+
+
 def _texts(value: object) -> tuple[str, ...]:
-    if type(value) is list and value and all([type(text) is str for text in value]):
+    if type(value) is list and value and _all_text(value):
         return tuple(value)
     raise Malformed("shape", "another list", allowed="[+ text]")
 
@@ -136,7 +143,7 @@ def _denied(value: object) -> Grant:
 
 
 def _budget(value: object) -> dict[str, int]:
-    if type(value) is not dict or not value or not all([type(unit) is str for unit in value]):
+    if type(value) is not dict or not value or not _all_text(value):
         raise Malformed("shape", "another budget", allowed="{+ unit: limit}")
     codec.ordered(value)
     for limit in value.values():

@@ -66,7 +66,7 @@ class Lease:
 
     @property
     def proof(self) -> str:
-        """ "bearer" (may be narrowed), "sealed", or "bound" (to one call)."""
+        """The kind of proof: "bearer" (may be narrowed), "sealed", or "bound" (to one call)."""
         return PROOFS[self._token.proof.kind]
 
     @property

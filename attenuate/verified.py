@@ -109,7 +109,7 @@ class Verified:
 
     @property
     def proof(self) -> str:
-        """ "bearer", "sealed" or "bound"."""
+        """The kind of proof: "bearer", "sealed" or "bound"."""
         return PROOFS[self._proof.kind]
 
     @property

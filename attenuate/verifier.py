@@ -16,7 +16,7 @@ from . import _engine, limits
 from .block import EXTENSION
 from .cache import CacheInfo
 from .clear import Handler, Rules
-from .errors import Finding
+from .errors import Finding, Malformed
 from .request import Request
 from .ring import KeyRing
 from .verified import Verified
@@ -48,11 +48,13 @@ class Verifier:
     seconds, None for any. leeway: seconds of clock difference allowed at not_before and expires,
     0 to 60. handlers: "vendor/name" -> function of (value, request) that returns True where that
     extension caveat holds. cache: token bytes to remember, 0 for none. clock: seconds since 1970.
+    allow_unstated_run: take the run from the blocks where the caller passes run=None; only for a
+    service that cannot know the run, such as another organisation's.
 
     Raises TypeError or ValueError for anything else.
     """
 
-    __slots__ = ("_cache", "_clock", "_rules", "audience", "keys")
+    __slots__ = ("_allow_unstated_run", "_cache", "_clock", "_rules", "audience", "keys")
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class Verifier:
         handlers: Mapping[str, Handler] | None = None,
         cache: int = limits.CACHE_BYTES,
         clock: Callable[[], float] = time.time,
+        allow_unstated_run: bool = False,
     ) -> None:
         if not isinstance(keys, KeyRing):
             raise TypeError(f"keys is a {type(keys).__name__}, not a KeyRing")
@@ -81,6 +84,7 @@ class Verifier:
         self._rules = Rules(leeway, max_lifetime, dict(handlers or {}))
         self._cache = _engine.ChainCache(cache) if cache else None
         self._clock = clock
+        self._allow_unstated_run = allow_unstated_run is True
 
     def verify(
         self,
@@ -95,13 +99,14 @@ class Verifier:
     ) -> Verified:
         """Return the proof that a token allows a request now (V1 to V8), or raise why it does not.
 
-        token: the text, approvals included. action, run, facts, cost, binding: as for `Request`.
+        token: the text, approvals included. action, run, facts, cost, binding: as for `Request`;
+        a run of None is refused as `facts` unless this verifier has allow_unstated_run.
         now: seconds since 1970, by default the clock's.
 
         Raises Malformed, Untrusted or Forbidden, each with what was asked, allowed and would pass.
         """
         request = Request(action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding)
-        return _engine.verify(token, request, self.keys, self._now(now), self._rules, self._cache)
+        return self.check(token, request, now=now)
 
     def explain(
         self,
@@ -119,16 +124,27 @@ class Verifier:
         The arguments are those of `verify`. Raises Malformed `facts` for a request that is none.
         """
         request = Request(action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding)
+        self._mine(request)
         found = _engine.explain(token, request, self.keys, self._now(now), self._rules, self._cache)
         return Explanation(found)
 
     def check(self, token: str, request: Request, *, now: int | None = None) -> Verified:
         """Do as `verify` for a request that is at hand; its audience must be this verifier's."""
+        self._mine(request)
+        return _engine.verify(token, request, self.keys, self._now(now), self._rules, self._cache)
+
+    def _mine(self, request: Request) -> None:
         if not isinstance(request, Request):
             raise TypeError(f"request is a {type(request).__name__}, not a Request")
         if request.audience != self.audience:
             raise ValueError(f"a request for {request.audience!r} at the verifier of {self.audience!r}")
-        return _engine.verify(token, request, self.keys, self._now(now), self._rules, self._cache)
+        if request.run is None and not self._allow_unstated_run:
+            raise Malformed(
+                "facts",
+                "a request without a run",
+                allowed="the run that this process executes",
+                would_pass='run="agt_1@2", or a Verifier made with allow_unstated_run=True',
+            )
 
     def cache_info(self) -> CacheInfo | None:
         """Return what the cache holds and how often it was asked; None where there is none."""

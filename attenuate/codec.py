@@ -108,11 +108,11 @@ def _order(key: object) -> tuple[int, int, bytes]:
 
 # --- reading --------------------------------------------------------------------------------------
 def _numbers(base: int) -> bytes:
-    """Return the pattern of a head with the shortest spelling of its argument."""
+    """Return the pattern of an integer of 24 or more, in the shortest spelling."""
     return (
-        rb"[\x%02x-\x%02x]|\x%02x[\x18-\xff]|\x%02x(?!\x00)..|\x%02x(?!\x00\x00).{4}|"
+        rb"\x%02x[\x18-\xff]|\x%02x(?!\x00)..|\x%02x(?!\x00\x00).{4}|"
         rb"\x%02x(?!\x00\x00\x00\x00)[\x00-\x7f].{7}"
-    ) % (base, base + 23, base + 24, base + 25, base + 26, base + 27)
+    ) % (base + 24, base + 25, base + 26, base + 27)
 
 
 def _strings(base: int) -> tuple[bytes, bytes]:
@@ -124,11 +124,12 @@ def _strings(base: int) -> tuple[bytes, bytes]:
 
 def _lexicon() -> re.Pattern[bytes]:
     """Return the pattern of any sequence of canonical heads with what belongs to them."""
+    single = rb"[\x00-\x17\x20-\x37\x80-\x97\xa0-\xb7\xf4-\xf6]+"  # whole items, and small counts
+    counts = rb"[\x98\xb8][\x18-\xff]|[\x99\xb9](?!\x00).."
     text, long_text = _strings(0x60)
     data, long_data = _strings(0x40)
-    containers = rb"[\x80-\x97\xa0-\xb7\xf4-\xf6]|[\x98\xb8][\x18-\xff]|[\x99\xb9](?!\x00).."
-    alternatives = b"|".join((containers, text, _numbers(0x00), data, _numbers(0x20), long_text, long_data))
-    return re.compile(rb"(?:" + alternatives + rb")*+", re.DOTALL)
+    common_first = (single, text, _numbers(0x00), data, counts, _numbers(0x20), long_text, long_data)
+    return re.compile(rb"(?:" + b"|".join(common_first) + rb")*+", re.DOTALL)
 
 
 _LEXICON = _lexicon()

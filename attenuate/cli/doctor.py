@@ -1,0 +1,115 @@
+"""doctor: whether this installation, its clock and its key files are fit for use."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import platform
+import shutil
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.backends.openssl import backend
+
+from .. import KeyRing, Verifier, __version__, _engine
+from ..keys import ALGORITHMS
+from .output import FAILED, OK, Console
+from .values import ring_fault
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. ok: False where it must be mended; hint: how."""
+
+    name: str
+    ok: bool
+    value: str
+    hint: str = ""
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "doctor", help="look at engine, versions, clock and key files", parents=[common]
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="key files to look at")
+    parser.set_defaults(handler=doctor)
+
+
+def doctor(args: argparse.Namespace, out: Console) -> int:
+    """Look at everything; the exit code is 1 where something must be mended."""
+    checks = [*_versions(), *_works(), _clock(), *map(_key_file, args.files), _git()]
+    width = max(len(check.name) for check in checks)
+    lines = []
+    for check in checks:
+        mark = out.paint("ok  ", "green") if check.ok else out.paint("BAD ", "red bold")
+        lines.append(f"{mark} {check.name.ljust(width)}  {out.paint(check.value, '')}")
+        if check.hint:
+            lines.append(f"     {' ' * width}  {out.paint(check.hint, 'cyan')}")
+    ok = all(check.ok for check in checks)
+    out.show({"ok": ok, "checks": [asdict(check) for check in checks]}, "\n".join(lines))
+    return OK if ok else FAILED
+
+
+def _versions() -> Iterator[Check]:
+    yield Check("attenuate", True, __version__)
+    yield Check("engine", True, f"{_engine.NAME} (of {', '.join(_engine.AVAILABLE)})")
+    yield Check("python", True, f"{platform.python_version()} ({platform.python_implementation()})")
+    for package in ("cryptography", "cbor2"):
+        yield Check(package, True, importlib.metadata.version(package))
+    yield Check("openssl", True, backend.openssl_version_text())
+
+
+def _works() -> Iterator[Check]:
+    """Mint, narrow and verify under each algorithm."""
+    for alg in ALGORITHMS:
+        ring = KeyRing.generate("self", alg)
+        lease = ring.mint(run="doctor@1", audience="self", ttl=60, allow=["look"]).narrow(ttl=60)
+        began = time.perf_counter()
+        try:
+            Verifier(ring, audience="self", cache=0).verify(lease.token, action="look", run="doctor@1")
+        except Exception as fault:
+            yield Check(f"{alg} chain", False, f"{type(fault).__name__}: {fault}", "install attenuate again")
+            continue
+        micros = (time.perf_counter() - began) * 1e6
+        yield Check(f"{alg} chain", True, f"mints, narrows and verifies (cold: {micros:.0f} µs)")
+
+
+def _clock() -> Check:
+    """A clock behind the files of this package is wrong: leases would seem to come from the future."""
+    now = int(time.time())
+    installed = int(max(file.stat().st_mtime for file in Path(__file__).parents[1].glob("*.py")))
+    shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+    if now < installed:
+        value = f"{shown}, {installed - now} s behind the installed files"
+        return Check("clock", False, value, "set the clock (NTP): expiry depends on it")
+    return Check("clock", True, shown)
+
+
+def _key_file(name: str) -> Check:
+    try:
+        ring = KeyRing.load(name, allow_open_file=True)
+        mode = stat.S_IMODE(Path(name).stat().st_mode)
+    except OSError as fault:
+        return Check("key file", False, f"{name}: {fault.strerror}", "attenuate keys new KEYID makes one")
+    except (ValueError, RecursionError) as fault:
+        return Check("key file", False, ring_fault(name, fault), "attenuate keys new KEYID makes a key ring")
+    secret = any(ring[key_id].can_mint for key_id in ring)
+    value = f"{name}: mode {mode:04o}, {len(ring)} key(s), {'secret' if secret else 'public'}"
+    if secret and mode & 0o077:
+        return Check("key file", False, f"{value}, others can read it", f"chmod 600 {name}")
+    return Check("key file", True, value)
+
+
+def _git() -> Check:
+    """Git is for the demo alone, so its absence is no fault."""
+    git = shutil.which("git")
+    if git is None:
+        return Check("git", True, "not found", "only `attenuate demo` needs it")
+    done = subprocess.run([git, "--version"], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    return Check("git", True, done.stdout.strip().removeprefix("git version "))

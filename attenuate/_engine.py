@@ -11,18 +11,15 @@ from typing import Final
 
 from .verify import ChainCache, explain, verify
 
-__all__ = ["AVAILABLE", "NAME", "ChainCache", "explain", "verify"]
+__all__ = ["AVAILABLE", "NAME", "ChainCache", "explain", "require", "verify"]
 
 AVAILABLE: Final = ("python",)
 """Engines that this installation has."""
+NAME: Final = os.environ.get("ATTENUATE_ENGINE") or AVAILABLE[-1]
+"""The engine that was asked for, or the fastest there is."""
 
 
-def _chosen() -> str:
-    asked = os.environ.get("ATTENUATE_ENGINE", AVAILABLE[-1])
-    if asked not in AVAILABLE:
-        raise ImportError(f"ATTENUATE_ENGINE={asked!r:.40}: this installation has {', '.join(AVAILABLE)}")
-    return asked
-
-
-NAME: Final = _chosen()
-"""The engine that verifies."""
+def require() -> None:
+    """Raise ImportError where the engine that was asked for is missing."""
+    if NAME not in AVAILABLE:
+        raise ImportError(f"ATTENUATE_ENGINE={NAME!r:.40}: this installation has {', '.join(AVAILABLE)}")

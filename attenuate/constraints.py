@@ -19,6 +19,7 @@ from typing import ClassVar, Final, Self
 from . import codec, limits
 from .errors import Malformed
 from .request import Scalar
+from .words import either
 
 _PATH = re.compile(
     r"/?(?!~)(?!\.{1,2}(?:/|\Z))[^/\\\x00-\x1f\x7f-\x9f]+"
@@ -153,7 +154,7 @@ class OneOf(Constraint):
         return None
 
     def words(self) -> str:
-        shown = " or ".join(map(_shown, self.operand))
+        shown = either(self.operand)
         return shown if self.holds_inside else f"not {shown}"
 
 
@@ -234,7 +235,7 @@ class _Texts(Constraint):
         self._prefixes: tuple[str, ...] = operand  # type: ignore[assignment]
 
     def words(self) -> str:
-        return f"{self.name} " + " or ".join(map(_shown, self.operand))
+        return f"{self.name} " + either(self.operand)
 
 
 class Under(_Texts):
@@ -289,7 +290,7 @@ class Starts(_Texts):
         return value.startswith(self._prefixes) if type(value) is str else None
 
     def words(self) -> str:
-        return "starting with " + " or ".join(map(_shown, self.operand))
+        return "starting with " + either(self.operand)
 
 
 class Host(_Texts):
@@ -316,7 +317,7 @@ class Host(_Texts):
         return value in self.operand or value.endswith(self._prefixes)
 
     def words(self) -> str:
-        return "on host " + " or ".join(map(_shown, self.operand))
+        return "on host " + either(self.operand)
 
 
 class Present(Constraint):
@@ -347,18 +348,6 @@ class Present(Constraint):
 
     def __repr__(self) -> str:
         return f"present({'optional=True' if self.optional else ''})"
-
-
-def _shown(value: Scalar | None) -> str:
-    if (
-        isinstance(value, str)
-        and value
-        and value.isprintable()
-        and " " not in value
-        and not value[0].isdigit()
-    ):
-        return value
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
 
 
 KINDS: Final[tuple[type[Constraint], ...]] = (OneOf, NoneOf, Between, Under, Starts, Host, Present)

@@ -32,6 +32,7 @@ from .findings import clock
 from .grants import where_words
 from .lease import Lease
 from .request import run_text
+from .words import listed, shown
 
 
 def authority(lease: Lease) -> dict[str, Any]:
@@ -92,9 +93,9 @@ def _block(block: Block, index: int, now: int) -> list[str]:
     if WHERE in fields:
         out.append(f"  where {where_words(fields[WHERE])}")
     if AUDIENCE in fields:
-        out.append(f"  at {', '.join(fields[AUDIENCE])}")
+        out.append(f"  at {listed(fields[AUDIENCE])}")
     for unit, limit in fields.get(BUDGET, {}).items():
-        out.append(f"  at most {limit} {unit}")
+        out.append(f"  at most {limit} {shown(unit)}")
     for demand in fields.get(APPROVAL, ()):
         out.append(f"  {demand.words()}")
     if DEPTH in fields:
@@ -106,7 +107,7 @@ def _block(block: Block, index: int, now: int) -> list[str]:
     if FOR in fields:
         out.append(f"  as an approval for block {fields[FOR].hex()}")
     for name, note in fields.get(NOTES, {}).items():
-        out.append(f"  {'note' if index == 0 else 'claims'} {name}: {note!r}")
+        out.append(f"  {'note' if index == 0 else 'claims'} {shown(name)}: {note!r}")
     for key, value in fields.items():
         if not isinstance(key, int) or not 0 <= key < len(NAMES):
             out.append(f"  and {key}: {value!r:.60}")

@@ -30,8 +30,7 @@ from .constraints import Constraint
 from .errors import Finding
 from .grants import ABSENT, Grant, holds, look_up, matches, where_words
 from .request import OPAQUE, Request, run_text
-
-_LONG = 120
+from .words import cut, listed, shown
 
 
 def clock(seconds: int) -> str:
@@ -108,8 +107,8 @@ def _run(value: Any, case: Case, index: int) -> Words:
 
 
 def _audience(value: Any, case: Case, index: int) -> Words:
-    asked = f"audience {case.request.audience}"
-    return asked, ", ".join(value)[:_LONG], f"a lease whose audience has {case.request.audience}"
+    asked = f"audience {shown(case.request.audience)}"
+    return asked, cut(listed(value)), f"a lease whose {asked.replace('audience', 'audience has', 1)}"
 
 
 def _not_before(value: Any, case: Case, index: int) -> Words:
@@ -126,7 +125,7 @@ def _allow(value: Any, case: Case, index: int) -> Words:
     right: list[Grant] = [grant for grant in value if matches(grant.actions, request.action)]
     if not right:
         actions = sorted({action for grant in value for action in grant.actions})
-        return f"action {request.action}", _cut(", ".join(actions)), "one of these actions"
+        return f"action {request.action}", cut(", ".join(actions)), "one of these actions"
     nearest = min(right, key=lambda grant: len(_missing(grant, request)))
     missing = _missing(nearest, request)
     asked = " and ".join(_fact(request, name) for name in missing) or "more arguments"
@@ -134,9 +133,9 @@ def _allow(value: Any, case: Case, index: int) -> Words:
     words = where_words(wanted)
     extra = nearest.unnamed(request) if nearest.only else []
     if extra:
-        asked += f", with the unnamed {', '.join(extra[:4])}"
-        words = " and ".join(filter(None, (words, f"no arguments but {', '.join(nearest.where) or 'none'}")))
-    return f"{request.action} with {asked}", _cut(nearest.words()), words
+        asked += f", with the unnamed {listed(extra[:4])}"
+        words = " and ".join(filter(None, (words, f"no arguments but {listed(nearest.where) or 'none'}")))
+    return f"{request.action} with {asked}", cut(nearest.words()), words
 
 
 def _missing(grant: Grant, request: Request) -> list[str]:
@@ -144,12 +143,12 @@ def _missing(grant: Grant, request: Request) -> list[str]:
 
 
 def _fact(request: Request, name: str) -> str:
-    fact = look_up(request, name)
+    fact, name = look_up(request, name), shown(name)
     if fact is ABSENT:
         return f"no {name}"
     if fact is OPAQUE:
         return f"{name} that cannot be told"
-    return f"{name} {_cut(repr(list(fact) if isinstance(fact, tuple) else fact))}"
+    return f"{name} {cut(repr(list(fact) if isinstance(fact, tuple) else fact))}"
 
 
 def _deny(value: Any, case: Case, index: int) -> Words:
@@ -163,7 +162,7 @@ def _deny(value: Any, case: Case, index: int) -> Words:
                 if grant.where
                 else "another action"
             )
-            return asked, f"nothing that is, or cannot be told not to be, {_cut(grant.words())}", hint
+            return asked, f"nothing that is, or cannot be told not to be, {cut(grant.words())}", hint
     return request.action, "", ""
 
 
@@ -172,12 +171,12 @@ def _where(value: Any, case: Case, index: int) -> Words:
         name: constraint for name, constraint in value.items() if not holds(constraint, case.request, name)
     }
     asked = " and ".join(_fact(case.request, name) for name in failing)
-    return asked, _cut(where_words(value)), _cut(where_words(failing))
+    return asked, cut(where_words(value)), cut(where_words(failing))
 
 
 def _budget(value: Any, case: Case, index: int) -> Words:
     units = [unit for unit in value if unit != "calls" and unit not in case.request.cost]
-    return "no cost stated", f"a cost in {', '.join(units)}", "the guard states cost={unit: amount}"
+    return "no cost stated", f"a cost in {cut(listed(units))}", "the guard states cost={unit: amount}"
 
 
 def _approval(value: Any, case: Case, index: int) -> Words:
@@ -191,10 +190,6 @@ def _approval(value: Any, case: Case, index: int) -> Words:
         f"{action} approved by {wanted}",
         "an approval for this block",
     )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONG else text[:_LONG] + "…"
 
 
 _WORDS: dict[int, Callable[[Any, Case, int], Words]] = {

@@ -18,6 +18,7 @@ from . import codec, constraints, limits
 from .constraints import Constraint
 from .errors import Malformed
 from .request import OPAQUE, Fact, Opaque, Request, Scalar
+from .words import shown
 
 PATTERN = re.compile(r"[!-)+-}]{0,127}(?:[!-)+-}]|[.:/]\*)|\*")
 """An action; or text ending in "*" right after ".", ":" or "/"; or "*" alone."""
@@ -189,7 +190,7 @@ class Grant:
 def where_words(where: Mapping[str, Constraint]) -> str:
     """Return constraints by fact in words."""
     return " and ".join(
-        f"{name} {constraint.words()}{' (if given)' if constraint.optional else ''}"
+        f"{shown(name)} {constraint.words()}{' (if given)' if constraint.optional else ''}"
         for name, constraint in where.items()
     )
 

@@ -11,6 +11,7 @@ of a key id ends the root's and begins the audience that a derived key serves.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -128,6 +129,8 @@ class KeyRing:
                 keys[f"{key_id}/{audience}"] = key.for_audience(audience)
             elif key.alg == ED25519:
                 keys[key_id] = Key(ED25519, public=key.public)
+        if not keys:
+            raise ValueError("no root key to derive from: an audience key derives no further keys")
         return KeyRing(keys)
 
     def publish(self) -> KeyRing:
@@ -169,19 +172,20 @@ class KeyRing:
         """
         target = Path(path)
         fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        text = json.dumps(self.to_json(), indent=1) + "\n"
+        if not overwrite:  # take the name first: nobody can slip a file in between
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(self.to_json(), file, indent=1)
-                file.write("\n")
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            if overwrite:
-                os.replace(fresh, target)
-            else:
-                os.link(fresh, target)  # fails where the target exists, with no moment in between
-        finally:
+            os.replace(fresh, target)
+        except BaseException:
             fresh.unlink(missing_ok=True)
+            if not overwrite:
+                target.unlink(missing_ok=True)
+            raise
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, allow_open_file: bool = False) -> Self:
@@ -194,11 +198,13 @@ class KeyRing:
             mode = os.fstat(file.fileno()).st_mode
             try:
                 ring = cls.from_json(json.load(file))
-            except json.JSONDecodeError:
-                raise ValueError(f"{path} is no key ring: it is not JSON") from None
+            except ValueError as fault:  # JSONDecodeError is one; its words would show the content
+                why = "it is not JSON" if isinstance(fault, json.JSONDecodeError) else str(fault)
+                raise ValueError(f"{os.fspath(path)} is no key ring: {why}") from None
         if any(key.can_mint for key in ring._keys.values()) and mode & (stat.S_IRWXG | stat.S_IRWXO):
             if not allow_open_file:
-                raise PermissionError(f"{path} holds secrets and others can read it; chmod 600 {path}")
+                why = "it holds secrets and others can read it; chmod 600"
+                raise PermissionError(errno.EACCES, why, os.fspath(path))
         return ring
 
     def __repr__(self) -> str:

@@ -51,7 +51,7 @@ class Verifier:
     allow_unstated_run: take the run from the blocks where the caller passes run=None; only for a
     service that cannot know the run, such as another organisation's.
 
-    Raises TypeError or ValueError for anything else.
+    Raises TypeError or ValueError for anything else, ImportError for an engine that is missing.
     """
 
     __slots__ = ("_allow_unstated_run", "_cache", "_clock", "_rules", "audience", "keys")
@@ -68,6 +68,7 @@ class Verifier:
         clock: Callable[[], float] = time.time,
         allow_unstated_run: bool = False,
     ) -> None:
+        _engine.require()
         if not isinstance(keys, KeyRing):
             raise TypeError(f"keys is a {type(keys).__name__}, not a KeyRing")
         if not isinstance(audience, str) or not audience:

@@ -24,9 +24,9 @@ import biscuit_auth as ba
 import jwt
 import tenuo as tn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pymacaroons import Macaroon, Verifier  # type: ignore[import-untyped]
+from pymacaroons import Macaroon, Verifier
 from pymacaroons import exceptions as macaroon_errors
-from pymacaroons.serializers import JsonSerializer  # type: ignore[import-untyped]
+from pymacaroons.serializers import JsonSerializer
 from tenuo.exceptions import ConstraintViolation, DeserializationError
 
 EXPIRES = 4_102_444_800  # far off: PyJWT looks at the real clock

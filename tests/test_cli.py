@@ -519,7 +519,7 @@ def process(*words: str, cwd: Path | None = None, **env: str) -> subprocess.Comp
     )
 
 
-@pytest.mark.parametrize("module", ["attenuate", "attenuate.cli"])
+@pytest.mark.parametrize("module", ["attenuate"])
 def test_it_runs_as_a_module(module: str, tmp_path: Path) -> None:
     done = process("-m", module, "keys", "new", "k1", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -74,12 +74,9 @@ def publish(args: argparse.Namespace, out: Console) -> int:
     try:
         given = ring.publish() if args.audience is None else ring.for_audience(args.audience)
     except ValueError as fault:
-        hint = "attenuate keys publish --audience NAME --out FILE" if args.audience is None else ""
+        mend = "attenuate keys publish --audience NAME --out FILE"
+        hint = mend if args.audience is None else "use the root's key ring"
         raise CommandError(str(fault), hint) from None
-    if not len(given):
-        raise CommandError(
-            f"{args.keys} has no key to derive one for a service from", "use the root's key ring"
-        )
     if args.out is not None:
         save_ring(given, args.out)
         return _saved(given, args.out, out)

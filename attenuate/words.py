@@ -1,0 +1,37 @@
+"""Values from a token or a request, fit to stand in a line that a person reads.
+
+A holder chooses most of what is shown. What could forge a line, hide in it or run into the words
+around it is written with quotes and escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+MOST = 120
+"""Characters of one list or condition that an error shows."""
+
+
+def shown(value: object) -> str:
+    """Return a scalar as it stands in a sentence: plain where that is safe, else quoted."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        plain = value.isprintable() and " " not in value and "'" not in value
+        return value if plain and value and not value[0].isdigit() else repr(value)
+    return repr(value)
+
+
+def either(values: Iterable[object]) -> str:
+    """Return scalars joined by "or"."""
+    return " or ".join(map(shown, values))
+
+
+def listed(values: Iterable[object]) -> str:
+    """Return scalars joined by commas."""
+    return ", ".join(map(shown, values))
+
+
+def cut(text: str) -> str:
+    """Return a text, shortened where it is long."""
+    return text if len(text) <= MOST else text[:MOST] + "…"

@@ -1,0 +1,216 @@
+"""The plots, as SVG and PNG: colour-blind-safe (Okabe and Ito), labelled where the line ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from benchmarks.results import FOLDER, Results
+
+BLUE, SKY, ORANGE, RED, GREEN, PINK, GREY, BLACK = (
+    "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#767676", "#222222",
+)  # fmt: skip
+SIZES = (1, 2, 3, 4, 8)
+STYLE: Any = {
+    "font.family": "DejaVu Sans", "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold",
+    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY,
+    "axes.grid": True, "grid.color": "#E4E4E4", "grid.linewidth": 0.8, "axes.axisbelow": True,
+    "axes.titlelocation": "left", "figure.facecolor": "white", "svg.hashsalt": "attenuate",
+    "xtick.color": BLACK, "ytick.color": BLACK, "text.color": BLACK, "axes.labelcolor": BLACK,
+}  # fmt: skip
+
+Line = tuple[str, str, str, str, str]  # question, name, label, colour, style
+SECRET: tuple[Line, ...] = (
+    ("cold_hmac", "macaroon", "pymacaroons", ORANGE, "s-"),
+    ("cold_hmac", "macaroon, joined", "pymacaroons,\none caveat a block", ORANGE, "s:"),
+    ("cold_hmac", "attenuate hmac", "attenuate", BLUE, "o-"),
+    ("cold_hmac", "jwt-hs256", "PyJWT HS256 (no chain)", GREY, "D"),
+    ("warm", "attenuate hmac warm", "attenuate, warm", BLUE, "o--"),
+)
+PUBLIC: tuple[Line, ...] = (
+    ("cold_ed25519", "attenuate ed25519 bound", "attenuate, bound", SKY, "o-"),
+    ("cold_ed25519", "attenuate ed25519", "attenuate", BLUE, "o-"),
+    ("cold_ed25519", "bare n+1", "n+1 bare verifications", BLACK, ":"),
+    ("cold_ed25519", "biscuit", "biscuit-python", RED, "^-"),
+    ("cold_ed25519", "tenuo", "tenuo", GREEN, "v-"),
+    ("cold_ed25519", "tenuo+pop", "tenuo + possession", PINK, "v-"),
+    ("cold_ed25519", "jwt-eddsa", "PyJWT EdDSA (no chain)", GREY, "D"),
+    ("warm", "attenuate ed25519 warm", "attenuate, warm", BLUE, "o--"),
+)
+
+
+def _ink(colour: str) -> tuple[float, float, float]:
+    """Return a colour dark enough for letters on white."""
+    red, green, blue = to_rgb(colour)
+    return 0.72 * red, 0.72 * green, 0.72 * blue
+
+
+def _spread_out(wanted: list[float], apart: float) -> list[float]:
+    """Return positions near the wanted ones (rising) that are at least so far apart."""
+    placed = list(wanted)
+    for _ in range(200):
+        for i in range(len(placed) - 1):
+            short = apart - (placed[i + 1] - placed[i])
+            if short > 1e-9:
+                placed[i] -= short / 2
+                placed[i + 1] += short / 2
+    return placed
+
+
+def _label_ends(axes: Any, ends: list[tuple[float, float, str, str]], apart: float, *, log: bool) -> None:
+    """Write labels beside the ends of lines: (x, y, text, colour). apart: in log10, or in units."""
+    ends = sorted(ends, key=lambda end: end[1])
+    scale: Callable[[float], float] = math.log10 if log else float
+    places = _spread_out([scale(y) for _, y, _, _ in ends], apart)
+    for (x, y, text, colour), place in zip(ends, places, strict=True):
+        at = 10**place if log else place
+        axes.annotate(
+            text, (x, y), (x * 1.09 if log else x + 0.25, at), color=_ink(colour), va="center", fontsize=9,
+            linespacing=0.95, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _lines(axes: Any, results: Results, lines: Iterable[Line]) -> None:
+    ends: list[tuple[float, float, str, str]] = []
+    for question, name, label, colour, style in lines:
+        timed = results.names(question)
+        points = [(n, results.us(question, f"{name} {n}").median) for n in SIZES if f"{name} {n}" in timed]
+        xs, ys = [n for n, _ in points], [us for _, us in points]
+        axes.plot(xs, ys, style, color=colour, linewidth=1.8, markersize=5)
+        if len(points) == 1:
+            line = {"arrowstyle": "-", "color": colour, "shrinkB": 4, "relpos": (0.05, 1)}
+            axes.annotate(
+                label, (1, ys[0]), (1.05, ys[0] * 0.42), color=_ink(colour), va="center", fontsize=9, arrowprops=line,
+            )  # fmt: skip
+        else:
+            ends.append((xs[-1], ys[-1], label, colour))
+    _label_ends(axes, ends, 0.1, log=True)
+
+
+def blocks(results: Results) -> Figure:
+    """Cost against blocks, all libraries."""
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    for axes, lines, title in (
+        (left, SECRET, "Shared secret (HMAC)"),
+        (right, PUBLIC, "Public keys (Ed25519)"),
+    ):
+        axes.set(xscale="log", yscale="log", xlim=(0.93, 8.5), title=title, xlabel="blocks in the token")
+        axes.set_xticks(SIZES, [str(n) for n in SIZES])
+        axes.minorticks_off()
+        _lines(axes, results, lines)
+        axes.set_yticks(
+            (10, 20, 50, 100, 200, 500, 1000, 2000), ("10", "20", "50", "100", "200", "500", "1 000", "2 000")
+        )
+    left.set_ylim(bottom=8)
+    left.set_ylabel("from text to decision, µs (median, log scale)")
+    return figure
+
+
+def known(results: Results) -> Figure:
+    """Cold, one new block, bound proof, warm."""
+    figure = Figure(figsize=(10, 3.9), layout="constrained")
+    kinds = ("cold", "new block, sealed", "new block", "bound, chain known", "warm")
+    labels = (
+        "cold: nothing known",
+        "one new block, sealed",
+        "one new block",
+        "new bound proof,\nchain known",
+        "warm: all known",
+    )
+    for axes, alg in zip(figure.subplots(1, 2, sharey=True), ("hmac", "ed25519"), strict=True):
+        found = [results.us("warm", f"attenuate {alg} {kind} 3") for kind in kinds]
+        rows = list(range(len(kinds)))[::-1]
+        axes.barh(rows, [each.median for each in found], height=0.62, color=[GREY, SKY, SKY, SKY, BLUE])
+        most = max(each.median for each in found)
+        for row, each in zip(rows, found, strict=True):
+            axes.text(each.median + most * 0.02, row, f"{each.median:.0f}", va="center", fontsize=10)
+        axes.set(title=f"attenuate {alg}, 3 blocks", xlabel="µs (median)", xlim=(0, most * 1.13))
+        axes.set_yticks(rows, labels)
+        axes.grid(visible=False)
+        axes.tick_params(axis="y", length=0)
+        if alg == "ed25519":
+            bare = results.us("warm", "bare 2").median
+            axes.axvline(bare, color=BLACK, linestyle=":", linewidth=1.4)
+            axes.text(bare + most * 0.015, -0.02, "2 bare verifications", fontsize=9, va="center")
+    return figure
+
+
+def denied(results: Results) -> Figure:
+    """Denied against allowed."""
+    who = {
+        "attenuate hmac cold": "attenuate hmac, cold", "attenuate hmac warm": "attenuate hmac, warm",
+        "attenuate ed25519 cold": "attenuate ed25519, cold",
+        "attenuate ed25519 warm": "attenuate ed25519, warm", "macaroon": "pymacaroons",
+        "biscuit": "biscuit-python", "tenuo": "tenuo", "tenuo+pop": "tenuo + possession",
+    }  # fmt: skip
+    kinds = (
+        ("action", "o", BLUE, "an action outside: block 0 refuses"),
+        ("path", "s", ORANGE, "a path outside: the last block refuses"),
+        ("action, message", "^", RED, "an action outside, and its message is read"),
+    )
+    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    axes = figure.subplots()
+    timed = results.names("denied")
+    axes.axvline(1, color=BLACK, linewidth=1.2)
+    axes.axvline(1.1, color=BLACK, linewidth=1.2, linestyle=":")
+    axes.text(1.1, -0.75, " target: at most 10 % more", fontsize=9, va="center")
+    for kind, mark, colour, says in kinds:
+        rows = [row for row, name in enumerate(who) if f"{name}: {kind}" in timed]
+        names = list(who)
+        found = [
+            results.ratio("denied", f"{names[row]}: {kind}", f"{names[row]}: allowed").median for row in rows
+        ]
+        axes.plot(found, rows, mark, color=colour, markersize=9, markeredgecolor="white", label=says)
+    shown = [
+        f"{label}  ({results.us('denied', f'{name}: allowed').median:.0f} µs)" for name, label in who.items()
+    ]
+    axes.set_yticks(range(len(who)), shown)
+    axes.set(
+        ylim=(len(who) - 0.5, -1.1),
+        xlabel="cost of a denial / cost of the same, allowed (median of ratios, 3 blocks)",
+    )
+    axes.set_xlim(min(0.8, axes.get_xlim()[0]), max(1.6, axes.get_xlim()[1]))
+    axes.set_title("A denial against a pass (in brackets: the pass)")
+    axes.legend(loc="lower right", frameon=True, framealpha=1, edgecolor="#DDDDDD", fontsize=9)
+    return figure
+
+
+def sizes(results: Results) -> Figure:
+    """Characters of a token."""
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    axes = figure.subplots()
+    inks = {"attenuate hmac": (BLUE, "o-"), "attenuate ed25519": (SKY, "o-"), "macaroon": (ORANGE, "s-"),
+            "biscuit": (RED, "^-"), "tenuo": (GREEN, "v-")}  # fmt: skip
+    ends = []
+    for name, (colour, style) in inks.items():
+        ns = (1, 3, 8)
+        chars = [results.chars(name, n) for n in ns]
+        axes.plot(ns, chars, style, color=colour, linewidth=1.8, markersize=6)
+        shown = {"macaroon": "pymacaroons", "biscuit": "biscuit-python"}.get(name, name)
+        ends.append((8.0, float(chars[-1]), f"{shown}: {chars[0]}, {chars[1]}, {chars[2]}", colour))
+    most = max(y for _, y, _, _ in ends)
+    _label_ends(axes, ends, most * 0.065, log=False)
+    axes.set(
+        xlabel="blocks in the token",
+        ylabel="characters",
+        xlim=(0.8, 8.15),
+        ylim=(0, most * 1.05),
+        title="Characters with 1, 3 and 8 blocks",
+    )
+    axes.set_xticks((1, 3, 8))
+    return figure
+
+
+def draw(results: Results) -> None:
+    """Write every plot as SVG and PNG."""
+    with mpl.rc_context(STYLE):
+        for make in (blocks, known, denied, sizes):
+            figure = make(results)
+            figure.savefig(FOLDER / f"{make.__name__}.svg", metadata={"Date": None, "Creator": None})
+            figure.savefig(FOLDER / f"{make.__name__}.png", dpi=160, metadata={"Software": None})

@@ -220,7 +220,7 @@ def _extension(value: object) -> None:
 
 def _unknown(key: object, value: object) -> None:
     """Check the one thing that can be known of a key that is not in the closed set."""
-    codec.check_order(value)
+    codec.check_order(value, 2)
     if type(key) is str:
         if not EXTENSION.fullmatch(key):
             raise Malformed("shape", "another text key", allowed="vendor/name")

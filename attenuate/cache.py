@@ -10,15 +10,17 @@ and nothing else.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from . import limits
 
 V = TypeVar("V")
+OVERHEAD: Final = 1024
+FACTOR: Final = 16
 
 
 class CacheInfo(NamedTuple):
-    """hits and misses since the start; entries and bytes (of token) held now; max_bytes."""
+    """hits and misses since the start; entries and estimated bytes held now; max_bytes."""
 
     hits: int
     misses: int
@@ -28,9 +30,10 @@ class CacheInfo(NamedTuple):
 
 
 class Cache(Generic[V]):
-    """At most `max_bytes` of token bytes, counted by what the caller says an entry weighs.
+    """About `max_bytes` of memory: the caller says how many token bytes an entry stands for.
 
-    0 turns it off. Safe to share between threads: every step is one operation of a dict, and a
+    Parsed values take more room than the bytes they came from, so an entry weighs OVERHEAD plus
+    FACTOR for each of its bytes (measured: benchmarks, or `tests/test_cache.py`). Safe to share between threads: every step is one operation of a dict, and a
     lost race loses an entry, never mixes two up.
     """
 
@@ -51,12 +54,15 @@ class Cache(Generic[V]):
             if found is None:
                 self._misses += 1
                 return None
-            self.put(key, *found)
+            self._put(key, *found)
         self._hits += 1
         return found[0]
 
-    def put(self, key: Hashable, value: V, weight: int) -> None:
-        """Remember an entry that weighs `weight` bytes."""
+    def put(self, key: Hashable, value: V, size: int) -> None:
+        """Remember an entry that stands for `size` bytes of token."""
+        self._put(key, value, OVERHEAD + FACTOR * size)
+
+    def _put(self, key: Hashable, value: V, weight: int) -> None:
         if weight > self._max // 2:
             return
         if self._weight + weight > self._max // 2:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 from . import codec, limits
 from .errors import Malformed
 from .jcs import canonical
-from .request import OPAQUE, Fact, Run, make_run, run_text
+from .request import OPAQUE, Fact, Opaque, Run, Scalar, make_run, run_text
+from .words import brief
 
 CALL: Final = b"attenuate/1 call\0"
 HTTP: Final = b"attenuate/1 http\0"
@@ -33,6 +34,7 @@ def call_binding(audience: str, run: str | Run, action: str, args: object) -> by
     run: as text ("agt_1@2/reader@1") or as a Run. args: the call's JSON arguments.
     Raises Malformed `facts` for arguments without one spelling.
     """
+    _texts(audience, action)
     return sha256(CALL + codec.encode([audience, _run(run), action, call_digest(args)])).digest()
 
 
@@ -48,8 +50,9 @@ def http_binding(
     """Return the 32 bytes that bind a proof to an HTTP request.
 
     method, scheme, authority and target as they are on the wire (RFC 9110, RFC 9112 section 3.2);
-    body: its bytes.
+    body: its bytes. Raises Malformed `facts` for what is no text or no run.
     """
+    _texts(audience, method, scheme, authority, target)
     parts = [audience, _run(run), method, scheme, authority, target, sha256(body).digest()]
     return sha256(HTTP + codec.encode(parts)).digest()
 
@@ -58,13 +61,19 @@ def _run(run: str | Run) -> str:
     return run_text(make_run(run))
 
 
+def _texts(*values: str) -> None:
+    for value in values:
+        if not isinstance(value, str) or any("\ud800" <= char <= "\udfff" for char in value):
+            raise Malformed("facts", f"a part that is {brief(value)}", allowed="text")
+
+
 # --- facts ----------------------------------------------------------------------------------------
 def flatten(args: Mapping[str, object], name: str = "args") -> dict[str, Fact]:
     """Return a tool's JSON arguments as facts under dotted names (specs/caveats.md, facts).
 
     {"entities": [{"name": "a"}, {}]} becomes args.entities.name = ["a", OPAQUE]. What has no place
     in the closed set of types is OPAQUE: it is there, and no constraint but `present` takes it.
-    Raises Malformed `facts` for what is no JSON object.
+    Raises Malformed `facts` for what is no JSON object, `too_large` for more than 256 facts.
     """
     if not isinstance(args, Mapping):
         raise Malformed("facts", f"arguments that are a {type(args).__name__}", allowed="a JSON object")
@@ -77,51 +86,62 @@ def flatten(args: Mapping[str, object], name: str = "args") -> dict[str, Fact]:
     return facts
 
 
+def _put(facts: dict[str, Fact], name: str, fact: Fact) -> None:
+    """State a fact; the bounds of V1 are kept while flattening, not after."""
+    if len(facts) >= limits.MAX_FACTS and name not in facts:
+        raise Malformed("too_large", "arguments of more facts", allowed=f"{limits.MAX_FACTS} facts")
+    if len(name) > limits.MAX_BLOCK:
+        raise Malformed("too_large", "the name of an argument", allowed=f"{limits.MAX_BLOCK} characters")
+    facts[name] = fact
+
+
 def _flatten(name: str, value: object, facts: dict[str, Fact]) -> None:
+    """State what `value` says under `name`; states nothing for null, and only for null."""
     if value is None:
         return
     if isinstance(value, Mapping):
-        if not value or any(not isinstance(key, str) or not key or "." in key for key in value):
-            facts[name] = OPAQUE
+        named = all(isinstance(key, str) and key and "." not in key for key in value)
+        if not named or all(member is None for member in value.values()):
+            _put(facts, name, OPAQUE)  # empty, or nothing but null: it is there all the same
             return
         for key, member in value.items():
             _flatten(f"{name}.{key}", member, facts)
     elif isinstance(value, (list, tuple)):
         _flatten_list(name, value, facts)
     else:
-        facts[name] = _scalar(value)
+        _put(facts, name, _scalar(value))
 
 
 def _flatten_list(name: str, values: list[object] | tuple[object, ...], facts: dict[str, Fact]) -> None:
     objects = [value for value in values if isinstance(value, Mapping)]
     arrays = any(isinstance(value, (list, tuple)) for value in values)
     if len(values) > limits.MAX_FACTS or arrays or (objects and len(objects) != len(values)):
-        facts[name] = OPAQUE
+        _put(facts, name, OPAQUE)
         return
     if not objects:
-        facts[name] = tuple(_scalar(value) for value in values)
+        _put(facts, name, tuple(_scalar(value) for value in values))
         return
-    rows: list[dict[str, Fact]] = []
-    for member in objects:
+    columns: dict[str, list[Scalar | Opaque]] = {}
+    for number, member in enumerate(objects):
         row: dict[str, Fact] = {}
         _flatten(name, member, row)
-        if name in row or any(isinstance(fact, tuple) for fact in row.values()):
-            facts[name] = OPAQUE  # an object that is opaque, or has an array inside
-            return
-        rows.append(row)
-    names = list(dict.fromkeys(key for row in rows for key in row))
-    for key in names:
-        facts[key] = tuple(row.get(key, OPAQUE) for row in rows)  # type: ignore[misc]
-    if not names:
-        facts[name] = OPAQUE  # objects without a member that says anything are still there
+        for key, fact in row.items():
+            if key == name or isinstance(fact, tuple):
+                _put(facts, name, OPAQUE)  # an object that is opaque, or has an array inside
+                return
+            if key not in columns and len(facts) + len(columns) >= limits.MAX_FACTS:
+                raise Malformed("too_large", "arguments of more facts", allowed=f"{limits.MAX_FACTS} facts")
+            columns.setdefault(key, [OPAQUE] * len(objects))[number] = fact
+    for key, column in columns.items():
+        _put(facts, key, tuple(column))
 
 
-def _scalar(value: object) -> Any:
+def _scalar(value: object) -> Scalar | Opaque:
     if isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):
         return int(value) if abs(value) <= limits.SAFE_MAX else OPAQUE
-    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
         return int(value) if abs(value) <= limits.SAFE_MAX else OPAQUE
     if value is None or isinstance(value, float):
         return OPAQUE

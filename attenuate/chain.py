@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
-from . import ed25519
-from .block import ED25519, HMAC, NEXT_KEY, Block, Fields, make_block
+from . import ed25519, limits
+from .block import BUDGET, ED25519, HMAC, NEXT_KEY, Block, Fields, make_block
 from .errors import Forbidden
 from .keys import Key
 from .token import BEARER, BOUND_PROOF, PROOFS, SEALED, Proof, Token, write_header
@@ -78,11 +78,25 @@ def extend(token: Token, fields: Fields, seed: bytes) -> Token:
         fields = {**fields, NEXT_KEY: ed25519.public_of(seed)}
     block = make_block(fields, index, token.alg)
     blocks = (*token.blocks, block)
+    _check_size(token, blocks)
     h = hash_chain(token.header, blocks)[-1]
     if token.alg == HMAC:
         return token._replace(blocks=blocks, proof=Proof(BEARER, hmac_link(secret, h)))
     sigs = (*token.sigs, ed25519.sign(secret, LINK + h))
     return token._replace(blocks=blocks, sigs=sigs, proof=Proof(BEARER, seed))
+
+
+def _check_size(token: Token, blocks: tuple[Block, ...]) -> None:
+    """Refuse what nobody could read (V1); the text is 4/3 of the bytes and some."""
+    size = sum(len(block.raw) + 4 for block in blocks) + 66 * (len(token.sigs) + 1) + 256
+    if len(blocks) > limits.MAX_BLOCKS or size * 4 // 3 > limits.MAX_TOKEN_TEXT:
+        raise ValueError(
+            f"a lease of {len(blocks)} blocks and {size} bytes; at most {limits.MAX_BLOCKS} blocks "
+            f"and {limits.MAX_TOKEN_TEXT} characters"
+        )
+    units = sum(len(block.fields.get(BUDGET, ())) for block in blocks)
+    if units > limits.MAX_UNITS:
+        raise ValueError(f"{units} budget units in all blocks; at most {limits.MAX_UNITS}")
 
 
 def seal(token: Token) -> Token:

@@ -8,6 +8,7 @@ is no second implementation, so an explanation never disagrees with a decision.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from typing import Any, NamedTuple, TypeAlias
 
 from . import limits
@@ -174,6 +175,6 @@ def _extension_holds(key: Key, value: Any, case: Case) -> bool:
     if handler is None:
         return False
     try:
-        return handler(value, case.request) is True
+        return handler(deepcopy(value), case.request) is True  # its own copy: the chain is cached
     except Exception:
         return False  # a handler that raises has not said yes

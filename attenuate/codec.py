@@ -107,6 +107,10 @@ def _order(key: object) -> tuple[int, int, bytes]:
 
 
 # --- reading --------------------------------------------------------------------------------------
+_LONGEST: Final = 128
+"""Bytes of the longest string that the expression takes: every action, name and key."""
+
+
 def _numbers(base: int) -> bytes:
     """Return the pattern of an integer of 24 or more, in the shortest spelling."""
     return (
@@ -116,9 +120,9 @@ def _numbers(base: int) -> bytes:
 
 
 def _strings(base: int) -> tuple[bytes, bytes]:
-    """Return the patterns of short (< 24 bytes) and of middling (< 256 bytes) strings."""
+    """Return the patterns of short (< 24 bytes) and of middling strings."""
     short = [rb"\x%02x.{%d}" % (base + n, n) for n in range(24)]
-    middling = [rb"\x%02x\x%02x.{%d}" % (base + 24, n, n) for n in range(24, 256)]
+    middling = [rb"\x%02x\x%02x.{%d}" % (base + 24, n, n) for n in range(24, _LONGEST + 1)]
     return b"|".join(short), b"|".join(middling)
 
 
@@ -148,7 +152,7 @@ def decode(data: bytes) -> object:
 
 
 def decode_unordered(data: bytes) -> object:
-    """Do as `decode`, but leave the order of map keys to the caller: see `check_order`."""
+    """Do as `decode`, but leave keys and nesting to the caller: see `check_order`."""
     if _LEXICON.fullmatch(data):
         try:
             value, end = cbor2.loads(
@@ -161,16 +165,22 @@ def decode_unordered(data: bytes) -> object:
     return _decode_slowly(data)
 
 
-def check_order(value: object) -> None:
-    """Raise Malformed for map keys, at any depth, that are no text or integer or out of order."""
+def check_order(value: object, depth: int = 1) -> None:
+    """Check keys and nesting of a value at any depth; `depth` is that of the value itself.
+
+    Raises Malformed `cbor` for map keys that are no text or integer or out of order, and
+    `too_large` for nesting beyond 6 (V1), which cbor2 does not count for empty containers.
+    """
     kind = type(value)
-    if kind is list:
-        for member in value:  # type: ignore[attr-defined]
-            check_order(member)
-    elif kind is dict:
+    if kind is not list and kind is not dict:
+        return
+    if depth > limits.MAX_DEPTH:
+        raise Malformed("too_large", f"nesting of {depth}", allowed=f"{limits.MAX_DEPTH}")
+    if kind is dict:
         ordered(value)  # type: ignore[arg-type]
-        for member in value.values():  # type: ignore[attr-defined]
-            check_order(member)
+        value = value.values()  # type: ignore[attr-defined]
+    for member in value:  # type: ignore[attr-defined]
+        check_order(member, depth + 1)
 
 
 def ordered(members: dict[object, object]) -> None:

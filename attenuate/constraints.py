@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, Final, Self
 
 from . import codec, limits
 from .errors import Malformed
 from .request import Scalar
-from .words import either
+from .words import brief, either
 
 _PATH = re.compile(
     r"/?(?!~)(?!\.{1,2}(?:/|\Z))[^/\\\x00-\x1f\x7f-\x9f]+"
@@ -47,13 +48,14 @@ def is_host(value: str) -> bool:
 class Constraint(ABC):
     """One constraint: a kind, an operand, and whether the fact may be absent.
 
-    kind: the number on the wire; name: the word in JSON. Immutable by convention of its slots;
-    equality is by value.
+    kind: the number on the wire; name: the word in JSON. grammar: what text must be for it to be
+    told, None for any value. Equality is by value.
     """
 
     __slots__ = ("operand", "optional")
     kind: ClassVar[int]
     name: ClassVar[str]
+    grammar: ClassVar[Callable[[str], bool] | None] = None
     operand: tuple[Scalar | None, ...]
     optional: bool
 
@@ -87,9 +89,16 @@ class Constraint(ABC):
     def _fault(cls, operand: tuple[Scalar | None, ...]) -> str:
         """Return what is wrong with an operand, or the empty text."""
 
-    @abstractmethod
     def tell(self, value: Scalar) -> bool | None:
         """Return whether it holds for a value, None where that cannot be told."""
+        grammar = type(self).grammar
+        if grammar is not None and (type(value) is not str or not grammar(value)):
+            return None
+        return self.told(value)
+
+    @abstractmethod
+    def told(self, value: Scalar) -> bool | None:
+        """Return the same for a value that is known to be of the grammar."""
 
     def to_wire(self) -> list[object]:
         """Return the array of token.cddl."""
@@ -125,7 +134,7 @@ class Constraint(ABC):
 class OneOf(Constraint):
     """Kind 0: the value equals one of the operands. Types count: 1, "1" and True differ."""
 
-    __slots__ = ()
+    __slots__ = ("_by_type",)
     kind = 0
     name = "one_of"
     holds_inside: ClassVar[bool] = True
@@ -137,21 +146,24 @@ class OneOf(Constraint):
         for value in operand:
             if type(value) is int:
                 if not limits.INT_MIN <= value <= limits.INT_MAX:
-                    return f"{value} is beyond 64 bits signed"
+                    return f"{brief(value)} is beyond 64 bits signed"
             elif type(value) is not str and type(value) is not bool:
                 return f"a {type(value).__name__}; values are text, integers or booleans"
         return ""
 
-    def tell(self, value: Scalar) -> bool | None:
-        kind = type(value)
-        if value in self.operand:
-            for operand in self.operand:  # 1 == True in Python, so equality alone does not decide
-                if operand == value and type(operand) is kind:
-                    return self.holds_inside
-        for operand in self.operand:
-            if type(operand) is kind:
-                return not self.holds_inside
-        return None
+    def _prepare(self, operand: tuple[Scalar | None, ...], optional: bool) -> None:
+        self.operand = operand
+        self.optional = optional
+        self._by_type: dict[type, set[Scalar | None]] | None = None
+
+    def told(self, value: Scalar) -> bool | None:
+        # 1 == True in Python, so the operands of each type are kept apart
+        if self._by_type is None:
+            self._by_type = {}
+            for operand in self.operand:
+                self._by_type.setdefault(type(operand), set()).add(operand)
+        same = self._by_type.get(type(value))
+        return None if same is None else (value in same) is self.holds_inside
 
     def words(self) -> str:
         shown = either(self.operand)
@@ -185,13 +197,13 @@ class Between(Constraint):
             if bound is not None and type(bound) is not int:
                 return f"a {type(bound).__name__}; bounds are integers"
             if bound is not None and not limits.INT_MIN <= bound <= limits.INT_MAX:
-                return f"{bound} is beyond 64 bits signed"
+                return f"{brief(bound)} is beyond 64 bits signed"
         least, most = operand
         if least is not None and most is not None and least > most:  # type: ignore[operator]
             return f"least {least} is above most {most}"
         return ""
 
-    def tell(self, value: Scalar) -> bool | None:
+    def told(self, value: Scalar) -> bool | None:
         if type(value) is not int:
             return None
         least, most = self.operand
@@ -249,6 +261,7 @@ class Under(_Texts):
     kind = 3
     name = "under"
     wanted = "path"
+    grammar = is_path
 
     @classmethod
     def _well_formed(cls, value: str) -> bool:
@@ -267,9 +280,7 @@ class Under(_Texts):
             prefixes.append("/" if path == "/" else f"{path}/")
         self._prefixes = tuple(prefixes)
 
-    def tell(self, value: Scalar) -> bool | None:
-        if type(value) is not str or not is_path(value):
-            return None
+    def told(self, value: Scalar) -> bool | None:
         if value in self.operand or value.startswith(self._prefixes):
             return True
         if value[0] == "/":
@@ -286,7 +297,7 @@ class Starts(_Texts):
     kind = 4
     name = "starts"
 
-    def tell(self, value: Scalar) -> bool | None:
+    def told(self, value: Scalar) -> bool | None:
         return value.startswith(self._prefixes) if type(value) is str else None
 
     def words(self) -> str:
@@ -300,6 +311,7 @@ class Host(_Texts):
     kind = 5
     name = "host"
     wanted = "host"
+    grammar = is_host
 
     @classmethod
     def _well_formed(cls, value: str) -> bool:
@@ -311,9 +323,7 @@ class Host(_Texts):
         # No well-formed host ends in ".1.2.3.4" but an address itself, so one rule serves both.
         self._prefixes = tuple(f".{o}" for o in operand)
 
-    def tell(self, value: Scalar) -> bool | None:
-        if type(value) is not str or not is_host(value):
-            return None
+    def told(self, value: Scalar) -> bool | None:
         return value in self.operand or value.endswith(self._prefixes)
 
     def words(self) -> str:
@@ -334,7 +344,7 @@ class Present(Constraint):
     def _fault(cls, operand: tuple[Scalar | None, ...]) -> str:
         return "" if len(operand) == 1 and operand[0] is True else "the operand is true"
 
-    def tell(self, value: Scalar) -> bool | None:
+    def told(self, value: Scalar) -> bool | None:
         return True
 
     def _wire_operand(self) -> object:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, final
 
 from . import codec, constraints, limits
-from .constraints import Constraint
+from .constraints import Constraint, Present
 from .errors import Malformed
 from .request import OPAQUE, Fact, Opaque, Request, Scalar
 from .words import shown
@@ -55,13 +55,14 @@ _NOWHERE: Final[dict[str, Constraint]] = {}
 
 
 def look_up(request: Request, name: str) -> Fact | _Absent:
-    """Return a fact, ABSENT, or OPAQUE for what lies below an opaque fact."""
+    """Return a fact, ABSENT, or OPAQUE for what lies below an opaque fact or list element."""
     fact = request.facts.get(name, ABSENT)
     if fact is ABSENT and request.has_opaque:
         above = name
         while "." in above:
             above = above[: above.rindex(".")]
-            if request.facts.get(above) is OPAQUE:
+            fact_above = request.facts.get(above)
+            if fact_above is OPAQUE or (type(fact_above) is tuple and OPAQUE in fact_above):
                 return OPAQUE
     return fact
 
@@ -69,33 +70,39 @@ def look_up(request: Request, name: str) -> Fact | _Absent:
 def holds(constraint: Constraint, request: Request, name: str) -> bool:
     """Say whether a constraint holds in an allow or a where: certain, for every element."""
     fact = request.facts.get(name, ABSENT)
-    if type(fact) is str:  # by far the most common
-        return constraint.tell(fact) is True
     if fact is ABSENT:
         fact = look_up(request, name)
         if fact is ABSENT:
             return constraint.optional
-    if constraint.kind == 6:
+    if constraint.kind == Present.kind:
         return True
-    if type(fact) is tuple:
-        for element in fact:
-            if type(element) is Opaque or constraint.tell(element) is not True:
-                return False
-        return bool(fact)
-    return type(fact) is not Opaque and constraint.tell(fact) is True  # type: ignore[arg-type]
+    if type(fact) is Opaque:
+        return False
+    grammar = type(constraint).grammar
+    if grammar is not None and not request.grammatical(name, grammar):
+        return False
+    if type(fact) is not tuple:
+        return constraint.told(fact) is True  # type: ignore[arg-type]
+    for element in fact:
+        if type(element) is Opaque or constraint.told(element) is not True:
+            return False
+    return bool(fact)
 
 
 def ruled_out(constraint: Constraint, request: Request, name: str) -> bool:
     """Say whether a constraint of a deny certainly fails, for every element."""
     fact = request.facts.get(name, ABSENT)
-    if fact is ABSENT or type(fact) is Opaque or constraint.kind == 6:
+    if fact is ABSENT or type(fact) is Opaque or constraint.kind == Present.kind:
         return False
-    if type(fact) is tuple:
-        for element in fact:
-            if type(element) is Opaque or constraint.tell(element) is not False:
-                return False
-        return bool(fact)
-    return constraint.tell(fact) is False  # type: ignore[arg-type]
+    grammar = type(constraint).grammar
+    if grammar is not None and not request.grammatical(name, grammar):
+        return False
+    if type(fact) is not tuple:
+        return constraint.told(fact) is False  # type: ignore[arg-type]
+    for element in fact:
+        if type(element) is Opaque or constraint.told(element) is not False:
+            return False
+    return bool(fact)
 
 
 @final
@@ -297,7 +304,8 @@ def read_patterns(value: object) -> tuple[str, ...]:
             joined = "\n".join(value)  # no pattern has a line feed, so one look does for all
         except TypeError:
             joined = ""
-        if _PATTERNS.fullmatch(joined) and (len(joined) <= limits.MAX_NAME or _short(value)):
+        whole = _PATTERNS.fullmatch(joined) and joined.count("\n") == len(value) - 1
+        if whole and (len(joined) <= limits.MAX_NAME or _short(value)):
             return tuple(value)
     raise Malformed("shape", "other actions", allowed=f"[+ pattern]: {_PATTERN_HINT}")
 
@@ -308,8 +316,10 @@ def _short(patterns: list[str]) -> bool:
 
 def read_grant(value: object) -> Grant:
     """Return a grant of an allow."""
-    if type(value) is not dict or [*value] not in _GRANT_KEYS or (2 in value and value[2] is not True):
+    if type(value) is not dict or [*value] not in _GRANT_KEYS or value.get(2, True) is not True:
         raise Malformed("shape", "another grant", allowed="{0: patterns, ? 1: facts, ? 2: true}")
+    if bool in map(type, value):  # True == 1 in Python: {0: …, true: …} looks like {0: …, 1: …}
+        raise Malformed("cbor", "a map key of another type", allowed="text or integers")
     self = Grant.__new__(Grant)
     self.actions = read_patterns(value[0])
     self.where = read_where(value[1]) if 1 in value else _NOWHERE

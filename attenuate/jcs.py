@@ -22,9 +22,13 @@ def load_json(text: str | bytes) -> Any:
     json.JSONDecodeError for what is no JSON.
     """
     try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8")
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_int=_integer)
     except RecursionError:
         raise _bad("nesting without end") from None
+    except UnicodeDecodeError:
+        raise _bad("bytes that are not UTF-8") from None
 
 
 def _integer(digits: str) -> int | float:
@@ -98,6 +102,8 @@ def _number(value: float) -> str:
         raise _bad("a number that is not finite")
     if value == 0:
         return "0"
+    if value.is_integer() and abs(value) > limits.SAFE_MAX:
+        raise _bad("an integer beyond 2^53-1")  # however spelled: 1e20 is one in every language
     sign = "-" if value < 0 else ""
     mantissa, _, exponent = float.__repr__(abs(value)).partition("e")
     whole, _, fraction = mantissa.partition(".")

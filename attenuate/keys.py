@@ -137,5 +137,8 @@ class Key:
         name = "hmac" if self.alg == HMAC else "ed25519"
         return f"<Key {name}, {'secret' if self.can_mint else 'public'}>"
 
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Key has no state to give away; write it with secret_text()")
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Key does not pickle; write it with secret_text() where it must be kept")

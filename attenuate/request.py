@@ -8,12 +8,13 @@ a wrong type fails here with a message and not inside a verification.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Final, TypeAlias, final
 
 from . import limits
 from .errors import Malformed
+from .words import brief
 
 
 @final
@@ -78,7 +79,7 @@ def _checked_run(run: Run, value: object) -> Run:
     if not 1 <= len(run) <= limits.MAX_RUN:
         raise _no_run(value)
     for name, attempt in run:
-        if not isinstance(name, str) or not NAME.fullmatch(name):
+        if type(name) is not str or not NAME.fullmatch(name):
             raise _no_run(value)
         if attempt is not None and (type(attempt) is not int or not 1 <= attempt <= limits.SAFE_MAX):
             raise _no_run(value)
@@ -88,7 +89,7 @@ def _checked_run(run: Run, value: object) -> Run:
 def _no_run(value: object) -> Malformed:
     return Malformed(
         "facts",
-        f"run {value!r:.80}",
+        f"run {brief(value)}",
         allowed='a path of names with attempts, such as "agt_1@2/reader@1"',
         would_pass="1 to 8 names of [A-Za-z0-9._:+-], attempts from 1",
     )
@@ -142,7 +143,7 @@ def _unicode(name: object, value: str) -> None:
 def _no_fact(name: object, what: str) -> Malformed:
     return Malformed(
         "facts",
-        f"fact {name!r:.80} is {what}",
+        f"fact {brief(name)} is {what}",
         allowed="text, integers, booleans, OPAQUE (None), or a list of up to 256 of these",
         would_pass="flatten(args) makes facts of a tool's JSON arguments",
     )
@@ -165,7 +166,17 @@ class Request:
     Raises Malformed `facts`, or `too_large` for more than 256 facts (V1, V2).
     """
 
-    __slots__ = ("action", "arguments", "audience", "binding", "cost", "facts", "has_opaque", "run")
+    __slots__ = (
+        "_grammatical",
+        "action",
+        "arguments",
+        "audience",
+        "binding",
+        "cost",
+        "facts",
+        "has_opaque",
+        "run",
+    )
 
     action: str
     audience: str
@@ -175,6 +186,7 @@ class Request:
     binding: bytes | None
     arguments: tuple[str, ...]
     has_opaque: bool
+    _grammatical: dict[tuple[str, Callable[[str], bool]], bool]
 
     def __init__(
         self,
@@ -190,27 +202,43 @@ class Request:
         if not isinstance(action, str) or not ACTION.fullmatch(action):
             raise Malformed(
                 "facts",
-                f"action {action!r:.160}",
+                f"action {brief(action)}",
                 allowed='1 to 128 printable ASCII characters without space, "*" and "~"',
             )
         if not isinstance(audience, str):
-            raise Malformed("facts", f"audience {audience!r:.80}", allowed="the service's name, a str")
+            raise Malformed("facts", f"audience {brief(audience)}", allowed="the service's name, a str")
         if not audience.isascii():
             _unicode("audience", audience)
         if binding is not None and (not isinstance(binding, bytes) or len(binding) != 32):
             raise Malformed("facts", "another binding", allowed="32 bytes, or None")
-        put(self, "action", action)
-        put(self, "audience", audience)
+        # a subclass of str could answer equality as it likes: its plain value is asked
+        put(self, "action", action if type(action) is str else str.__str__(action))
+        put(self, "audience", audience if type(audience) is str else str.__str__(audience))
         put(self, "run", None if run is None else make_run(run))
         put(self, "binding", binding)
         checked, arguments, has_opaque = _facts(_NONE if facts is None else facts)
         put(self, "facts", checked)
         put(self, "arguments", arguments)
         put(self, "has_opaque", has_opaque)
+        put(self, "_grammatical", {})
         put(self, "cost", _NO_COST if cost is None else _cost(cost))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Request does not change; make another")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a Request does not change; make another")
+
+    def grammatical(self, name: str, grammar: Callable[[str], bool]) -> bool:
+        """Say whether a fact is text, or all text, of a grammar; each is looked at once."""
+        key = name, grammar
+        known = self._grammatical.get(key)
+        if known is None:
+            fact = self.facts[name]
+            parts = fact if type(fact) is tuple else (fact,)
+            known = all(type(part) is str and grammar(part) for part in parts)
+            self._grammatical[key] = known
+        return known
 
     def __repr__(self) -> str:
         run = None if self.run is None else run_text(self.run)
@@ -227,15 +255,15 @@ def _facts(facts: Mapping[str, object]) -> tuple[dict[str, Fact], tuple[str, ...
     arguments = []
     has_opaque = False
     for name, value in facts.items():
-        if not isinstance(name, str):
-            raise Malformed("facts", f"a fact named {name!r:.80}", allowed="names are text")
+        if type(name) is not str:
+            raise Malformed("facts", f"a fact named {brief(name)}", allowed="names are text")
         if not name.isascii():
             _unicode(name, name)
         if type(value) is str and value.isascii():
             out[name] = value
         else:
             out[name] = fact = make_fact(name, value)
-            has_opaque = has_opaque or fact is OPAQUE
+            has_opaque = has_opaque or fact is OPAQUE or (type(fact) is tuple and OPAQUE in fact)
         if name[:5] == "args.":
             arguments.append(name)
     return out, tuple(arguments), has_opaque
@@ -246,7 +274,7 @@ def _cost(cost: Mapping[str, int]) -> dict[str, int]:
         raise Malformed("facts", f"cost is a {type(cost).__name__}", allowed="a mapping by unit")
     for unit, amount in cost.items():
         if not isinstance(unit, str) or type(amount) is not int or not 0 <= amount <= limits.SAFE_MAX:
-            raise Malformed("facts", f"cost {unit!r:.40}: {amount!r:.40}", allowed="a unit and 0 to 2^53-1")
+            raise Malformed("facts", f"cost {brief(unit)}: {brief(amount)}", allowed="a unit and 0 to 2^53-1")
         if unit == "calls" and amount != 1:
-            raise Malformed("facts", f"cost calls: {amount}", allowed="a request is one call")
+            raise Malformed("facts", f"cost calls: {brief(amount)}", allowed="a request is one call")
     return dict(cost)

@@ -203,7 +203,7 @@ class KeyRing:
                 raise ValueError(f"{os.fspath(path)} is no key ring: {why}") from None
         if any(key.can_mint for key in ring._keys.values()) and mode & (stat.S_IRWXG | stat.S_IRWXO):
             if not allow_open_file:
-                why = "it holds secrets and others can read it; chmod 600"
+                why = f"it holds secrets and others can read it; chmod 600 {os.fspath(path)}"
                 raise PermissionError(errno.EACCES, why, os.fspath(path))
         return ring
 

@@ -6,7 +6,7 @@ Nothing here is verified. `unverified` is the word for what a token says before 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from . import codec, limits
 from .block import BUDGET, ED25519, HMAC, Block, read_block
@@ -33,6 +33,9 @@ class Proof(NamedTuple):
     iat: int = 0
     nonce: bytes = b""
     binding: bytes = b""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Proof does not pickle: it may be a secret")
 
     def without_tag(self) -> Proof:
         """Return the proof without what makes it one, for everything after V5."""

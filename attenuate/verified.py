@@ -42,8 +42,8 @@ class Charge:
 
     kind: "budget", "final", "attempt", "replay" or "revoked". key: deterministic CBOR of
     [kind, …], so no two questions share a counter. amount: what is added, 0 to look only. ceiling:
-    the most that the counter may be afterwards. until: seconds since 1970 after which the counter
-    cannot matter.
+    the most that the counter may be afterwards. until: seconds since 1970 after which no lease can
+    ask for this counter again, 2^53-1 where one always can; a store keeps the latest that it was told.
 
     For an attempt the counter is a register: `amount` is the attempt, refused where the register
     is above it, and `raises` says whether an authentic block stated it, so that it raises the
@@ -85,12 +85,13 @@ class Verified:
     approvals that counted. charges: what the gate must apply (V9).
     """
 
-    __slots__ = ("_approved", "_chain", "_charges", "_proof", "request", "run")
+    __slots__ = ("_approved", "_chain", "_charges", "_leeway", "_proof", "request", "run")
 
     _chain: Chain
     _proof: Proof
     _approved: tuple[tuple[Chain, Proof], ...]
     _charges: tuple[Charge, ...] | None
+    _leeway: int
     request: Request
     run: Run
 
@@ -125,7 +126,7 @@ class Verified:
     @property
     def expires(self) -> int:
         """Seconds since 1970: the earliest expiry of any block."""
-        return _expires(self._chain.blocks)
+        return _untils(self._chain.blocks, 0)[-1]
 
     @property
     def approvals(self) -> tuple[tuple[bytes, ...], ...]:
@@ -136,11 +137,17 @@ class Verified:
     def charges(self) -> tuple[Charge, ...]:
         """What the gate must apply before anything is granted: the token's, then the approvals'."""
         if self._charges is None:
-            out = _charges(self._chain, self._proof, self.request, self.run)
-            for chain, proof in self._approved:
-                out += _charges(chain, proof, self.request, self.run)
-            self._charges = tuple(out)
-        return self._charges
+            out: list[Charge] = []
+            for chain, proof in ((self._chain, self._proof), *self._approved):
+                out += _charges(chain, proof, self.request, self.run, self._leeway)
+            object.__setattr__(self, "_charges", tuple(out))
+        return self._charges or ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Verified does not change")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a Verified does not change")
 
     def __repr__(self) -> str:
         return f"<Verified {self.request.action} for {run_text(self.run)}, key {self.key_id}>"
@@ -150,50 +157,62 @@ class Verified:
 
 
 def make_verified(
-    chain: Chain, proof: Proof, request: Request, run: Run, approved: tuple[tuple[Chain, Proof], ...]
+    chain: Chain,
+    proof: Proof,
+    request: Request,
+    run: Run,
+    approved: tuple[tuple[Chain, Proof], ...],
+    leeway: int,
 ) -> Verified:
     """Return the Verified of a verification that passed. Only verify.py calls this."""
     self = Verified.__new__(Verified)
-    self._chain = chain
-    self._proof = proof
-    self._approved = approved
-    self._charges = None
-    self.request = request
-    self.run = run
+    put = object.__setattr__
+    put(self, "_chain", chain)
+    put(self, "_proof", proof)
+    put(self, "_approved", approved)
+    put(self, "_charges", None)
+    put(self, "_leeway", leeway)
+    put(self, "request", request)
+    put(self, "run", run)
     return self
 
 
 # --- V9 -------------------------------------------------------------------------------------------
-def _expires(blocks: tuple[Block, ...]) -> int:
-    ends: list[int] = [block.fields[EXPIRES] for block in blocks if EXPIRES in block.fields]
-    return min(ends)
+def _untils(blocks: tuple[Block, ...], leeway: int) -> list[int]:
+    """Return for each block when it has expired, and with it all that descends from it."""
+    out: list[int] = []
+    end = limits.SAFE_MAX
+    for block in blocks:
+        end = min(end, block.fields.get(EXPIRES, end))
+        out.append(end + leeway)
+    return out
 
 
-def _charges(chain: Chain, proof: Proof, request: Request, run: Run) -> list[Charge]:
+def _charges(chain: Chain, proof: Proof, request: Request, run: Run, leeway: int) -> list[Charge]:
     """Return the charges of one chain: budgets, final, attempts, replay, revocation."""
     ids = [h[:ID_SIZE] for h in chain.hashes]
-    until = _expires(chain.blocks)
+    untils = _untils(chain.blocks, leeway)
     out: list[Charge] = []
-    for block_id, block in zip(ids, chain.blocks, strict=True):
+    for block_id, block, until in zip(ids, chain.blocks, untils, strict=True):
         for unit, limit in block.fields.get(BUDGET, {}).items():
             cost = 1 if unit == "calls" else request.cost[unit]
             out.append(Charge("budget", codec.encode(["budget", block_id, unit]), cost, limit, until))
-    for block_id, block in zip(ids, chain.blocks, strict=True):
+    for block_id, block, until in zip(ids, chain.blocks, untils, strict=True):
         if FINAL in block.fields:
             ends = int(matches(block.fields[FINAL], request.action))
             out.append(Charge("final", codec.encode(["final", block_id]), ends, ends, until))
-    out += _attempts(chain, ids, run, until)
+    out += _attempts(chain, ids, run, untils)
     if proof.kind == BOUND_PROOF:
         key = codec.encode(["replay", chain.hashes[-1], proof.nonce])
         out.append(Charge("replay", key, 1, 1, proof.iat + limits.REPLAY_WINDOW))
     issued_at = chain.blocks[0].fields[ISSUED_AT]
     for selector in _selectors(chain, ids, run):
         key = codec.encode(["revoked", *selector])
-        out.append(Charge("revoked", key, 0, 0, until, issued_at=issued_at))
+        out.append(Charge("revoked", key, 0, 0, untils[-1], issued_at=issued_at))
     return out
 
 
-def _attempts(chain: Chain, ids: list[bytes], run: Run, until: int) -> list[Charge]:
+def _attempts(chain: Chain, ids: list[bytes], run: Run, untils: list[int]) -> list[Charge]:
     """Return a register for each level of the run that blocks state (design: state, attempt)."""
     out: list[Charge] = []
     for level in range(len(run)):
@@ -211,7 +230,9 @@ def _attempts(chain: Chain, ids: list[bytes], run: Run, until: int) -> list[Char
         attempt = run[level][1]
         if attempt is None:
             continue  # open attempts are skipped
+        # any lease below the same block, or under the same key, may ask for this register
         above: bytes | str = ids[index - 1] if index else chain.key_id
+        until = untils[index - 1] if index else limits.SAFE_MAX
         path_text = run_text((*run[:level], (run[level][0], None)))
         key = codec.encode(["attempt", above, path_text])
         out.append(Charge("attempt", key, attempt, limits.SAFE_MAX, until, raises=stated is not None))

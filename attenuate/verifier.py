@@ -47,7 +47,7 @@ class Verifier:
     keys: the ring of this service. audience: its name. max_lifetime: the longest lease taken, in
     seconds, None for any. leeway: seconds of clock difference allowed at not_before and expires,
     0 to 60. handlers: "vendor/name" -> function of (value, request) that returns True where that
-    extension caveat holds. cache: token bytes to remember, 0 for none. clock: seconds since 1970.
+    extension caveat holds. cache: bytes of memory for authentic chains, about; 0 for none. clock: seconds since 1970.
     allow_unstated_run: take the run from the blocks where the caller passes run=None; only for a
     service that cannot know the run, such as another organisation's.
 

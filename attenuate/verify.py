@@ -78,7 +78,7 @@ def verify(
     if isinstance(approved, Failure):
         _forbid(approved, case)
     assert case.run is not None  # V6: block 0 states one
-    return make_verified(chain, proof, request, case.run, approved)
+    return make_verified(chain, proof, request, case.run, approved, rules.leeway)
 
 
 def explain(
@@ -197,33 +197,33 @@ def _authentic(parsed: Parsed, key: Key, request: Request, now: int, cache: Chai
                     "signature", f"the signature of link {index}", allowed="the issuer's or holder's"
                 )
             last = parsed.blocks[index].fields[NEXT_KEY]
-    _prove(frame, last, parsed.hashes[-1])
-    if frame.proof.kind > SEALED:
-        _check_use(frame.proof, request, now)
+    proven = _proves(frame, last, parsed.hashes[-1])
     weight = sum([len(raw) for raw in frame.raws]) + 64 * len(frame.sigs)
     chain = Chain(frame.alg, frame.key_id, parsed.blocks, parsed.hashes, key.fingerprint, weight)
-    if cache is not None:
-        cache.put((key.fingerprint, parsed.hashes[-1], frame.sigs), Known(chain, last, None), weight)
-    return chain
-
-
-def _prove(frame: Frame, last: bytes, h: bytes) -> None:
-    """V5: the proof is made with what the last block left."""
-    kind, tag, iat, nonce, binding = frame.proof
-    if kind == BEARER:
-        good = hmac.compare_digest(last, tag if frame.alg == HMAC else ed25519.public_of(tag))
-    else:
-        message = sealed_message(h) if kind == SEALED else used_message(h, iat, nonce, binding)
-        if frame.alg == HMAC:
-            good = hmac.compare_digest(hmac.digest(last, message, "sha256"), tag)
-        else:
-            good = ed25519.verify(last, tag, message)
-    if not good:
+    entry = Known(chain, last, None)
+    del last  # the true secret: no error below may carry it in its frames
+    if not proven:
         raise Untrusted(
             "proof",
             "a proof that does not fit the chain",
             would_pass="the token exactly as its holder made it",
         )
+    if frame.proof.kind > SEALED:
+        _check_use(frame.proof, request, now)
+    if cache is not None:
+        cache.put((key.fingerprint, parsed.hashes[-1], frame.sigs), entry, weight)
+    return chain
+
+
+def _proves(frame: Frame, last: bytes, h: bytes) -> bool:
+    """V5: say whether the proof is made with what the last block left."""
+    kind, tag, iat, nonce, binding = frame.proof
+    if kind == BEARER:
+        return hmac.compare_digest(last, tag if frame.alg == HMAC else ed25519.public_of(tag))
+    message = sealed_message(h) if kind == SEALED else used_message(h, iat, nonce, binding)
+    if frame.alg == HMAC:
+        return hmac.compare_digest(hmac.digest(last, message, "sha256"), tag)
+    return ed25519.verify(last, tag, message)
 
 
 def _check_use(proof: Proof, request: Request, now: int) -> None:

@@ -22,6 +22,14 @@ def shown(value: object) -> str:
     return repr(value)
 
 
+def brief(value: object) -> str:
+    """Return what somebody passed, shortened; never raises, whatever it is."""
+    try:
+        return cut(repr(value))
+    except Exception:  # thousands of digits, or a repr that fails
+        return f"a {type(value).__name__}"
+
+
 def either(values: Iterable[object]) -> str:
     """Return scalars joined by "or"."""
     return " or ".join(map(shown, values))

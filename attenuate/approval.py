@@ -8,7 +8,7 @@ An approval serves the block that asks for it and its descendants, and nothing e
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Iterable, Mapping
 
@@ -68,5 +68,5 @@ def approve(
                     now=int(time.time()) if now is None else now,
                     asked_for=bytes.fromhex(lease.block_ids[index]),
                 )
-                return Lease(chain.seal(chain.start(key, key.key_id, fields, secrets.token_bytes(32))))
+                return Lease(chain.seal(chain.start(key, key.key_id, fields, os.urandom(32))))
     raise ValueError(f"no block asks this key to approve {', '.join(actions) or 'nothing'}")

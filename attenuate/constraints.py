@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from . import codec, limits
 from .errors import Malformed
@@ -97,7 +97,7 @@ class Constraint(ABC):
         return self.told(value)
 
     @abstractmethod
-    def told(self, value: Scalar) -> bool | None:
+    def told(self, value: Any) -> bool | None:
         """Return the same for a value that is known to be of the grammar."""
 
     def to_wire(self) -> list[object]:
@@ -156,7 +156,7 @@ class OneOf(Constraint):
         self.optional = optional
         self._by_type: dict[type, set[Scalar | None]] | None = None
 
-    def told(self, value: Scalar) -> bool | None:
+    def told(self, value: Any) -> bool | None:
         # 1 == True in Python, so the operands of each type are kept apart
         if self._by_type is None:
             self._by_type = {}
@@ -203,7 +203,7 @@ class Between(Constraint):
             return f"least {least} is above most {most}"
         return ""
 
-    def told(self, value: Scalar) -> bool | None:
+    def told(self, value: Any) -> bool | None:
         if type(value) is not int:
             return None
         least, most = self.operand
@@ -280,7 +280,7 @@ class Under(_Texts):
             prefixes.append("/" if path == "/" else f"{path}/")
         self._prefixes = tuple(prefixes)
 
-    def told(self, value: Scalar) -> bool | None:
+    def told(self, value: Any) -> bool | None:
         if value in self.operand or value.startswith(self._prefixes):
             return True
         if value[0] == "/":
@@ -297,7 +297,7 @@ class Starts(_Texts):
     kind = 4
     name = "starts"
 
-    def told(self, value: Scalar) -> bool | None:
+    def told(self, value: Any) -> bool | None:
         return value.startswith(self._prefixes) if type(value) is str else None
 
     def words(self) -> str:
@@ -323,7 +323,7 @@ class Host(_Texts):
         # No well-formed host ends in ".1.2.3.4" but an address itself, so one rule serves both.
         self._prefixes = tuple(f".{o}" for o in operand)
 
-    def told(self, value: Scalar) -> bool | None:
+    def told(self, value: Any) -> bool | None:
         return value in self.operand or value.endswith(self._prefixes)
 
     def words(self) -> str:
@@ -344,7 +344,7 @@ class Present(Constraint):
     def _fault(cls, operand: tuple[Scalar | None, ...]) -> str:
         return "" if len(operand) == 1 and operand[0] is True else "the operand is true"
 
-    def told(self, value: Scalar) -> bool | None:
+    def told(self, value: Any) -> bool | None:
         return True
 
     def _wire_operand(self) -> object:

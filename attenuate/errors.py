@@ -9,12 +9,10 @@ No finding ever holds a token, a secret or a proof.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Why one check did not hold.
 
     stage: "malformed", "untrusted", "forbidden", "refused" or "unavailable".
@@ -45,8 +43,7 @@ class Finding:
 
     def to_json(self) -> dict[str, object]:
         """Return the finding as JSON data, without the members that say nothing."""
-        members = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in members.items() if value not in (None, "")}
+        return {name: value for name, value in self._asdict().items() if value not in (None, "")}
 
 
 class LeaseError(Exception):

@@ -7,8 +7,8 @@ Each wrong type fails here, with what was expected.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
@@ -90,7 +90,7 @@ def make_fields(
     unknown = set(terms) - set(Terms.__annotations__)
     if unknown:
         raise TypeError(f"no term {', '.join(sorted(unknown))}; known: {', '.join(Terms.__annotations__)}")
-    fields: Fields = {NONCE: nonce or secrets.token_bytes(8 if index else 16)}
+    fields: Fields = {NONCE: nonce or os.urandom(8 if index else 16)}
     if index == 0:
         fields[ISSUED_AT] = now
     for name, value in terms.items():

@@ -82,7 +82,7 @@ def holds(constraint: Constraint, request: Request, name: str) -> bool:
     if grammar is not None and not request.grammatical(name, grammar):
         return False
     if type(fact) is not tuple:
-        return constraint.told(fact) is True  # type: ignore[arg-type]
+        return constraint.told(fact) is True
     for element in fact:
         if type(element) is Opaque or constraint.told(element) is not True:
             return False
@@ -98,7 +98,7 @@ def ruled_out(constraint: Constraint, request: Request, name: str) -> bool:
     if grammar is not None and not request.grammatical(name, grammar):
         return False
     if type(fact) is not tuple:
-        return constraint.told(fact) is False  # type: ignore[arg-type]
+        return constraint.told(fact) is False
     for element in fact:
         if type(element) is Opaque or constraint.told(element) is not False:
             return False

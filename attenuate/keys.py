@@ -12,7 +12,7 @@ constant time.
 from __future__ import annotations
 
 import hmac
-import secrets
+import os
 from hashlib import sha256
 from typing import Final, NoReturn, Self, final
 
@@ -67,7 +67,7 @@ class Key:
     @classmethod
     def generate(cls, alg: str = "hmac") -> Self:
         """Return a new key from the system's randomness."""
-        return cls(algorithm(alg), secret=secrets.token_bytes(32))
+        return cls(algorithm(alg), secret=os.urandom(32))
 
     @classmethod
     def from_text(cls, text: str) -> Self:

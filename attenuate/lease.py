@@ -10,7 +10,7 @@ looked: a tool service uses `Verified`, never the blocks of a Lease.
 from __future__ import annotations
 
 import hmac
-import secrets
+import os
 import time
 from typing import NoReturn, Self, Unpack, final
 
@@ -100,7 +100,7 @@ class Lease:
         Raises Forbidden `structure` for a sealed or bound lease, TypeError or ValueError for terms.
         """
         fields = make_fields(terms, index=len(self._token.blocks), now=_now(now))
-        return Lease(chain.extend(self._token, fields, secrets.token_bytes(32)), self._approvals)
+        return Lease(chain.extend(self._token, fields, os.urandom(32)), self._approvals)
 
     def seal(self) -> Lease:
         """Return the lease sealed: whoever gets it can use it and not narrow it further.
@@ -116,7 +116,7 @@ class Lease:
         16 bytes, fresh for each try, random by default.
         Raises Forbidden `structure` for a lease that is sealed or bound, ValueError for sizes.
         """
-        nonce = secrets.token_bytes(16) if nonce is None else nonce
+        nonce = os.urandom(16) if nonce is None else nonce
         if len(binding) != 32 or len(nonce) != 16:
             raise ValueError("a binding is 32 bytes and a nonce is 16")
         return Lease(chain.use(self._token, _now(now), nonce, binding), self._approvals)

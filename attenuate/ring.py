@@ -14,11 +14,10 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from contextlib import suppress
 from typing import NoReturn, Self, Unpack, final
 
 from . import chain
@@ -105,7 +104,7 @@ class KeyRing:
             raise TypeError(f"now is a {type(now).__name__}; give whole seconds since 1970")
         fields = make_fields(terms, index=0, now=issued)
         key = self._keys[self._active]
-        return Lease(chain.start(key, self._active, fields, secrets.token_bytes(32)))
+        return Lease(chain.start(key, self._active, fields, os.urandom(32)))
 
     def rotate(self, key_id: str, alg: str | None = None) -> KeyRing:
         """Return a ring with a new key that mints; the others go on verifying."""
@@ -170,8 +169,9 @@ class KeyRing:
 
         Raises FileExistsError for a file that is there, unless `overwrite`.
         """
-        target = Path(path)
-        fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        target = os.fspath(path)
+        folder, name = os.path.split(target)
+        fresh = os.path.join(folder, f".{name}.{os.urandom(4).hex()}")
         text = json.dumps(self.to_json(), indent=1) + "\n"
         if not overwrite:  # take the name first: nobody can slip a file in between
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -182,9 +182,9 @@ class KeyRing:
                 os.fsync(file.fileno())
             os.replace(fresh, target)
         except BaseException:
-            fresh.unlink(missing_ok=True)
-            if not overwrite:
-                target.unlink(missing_ok=True)
+            for left in (fresh,) if overwrite else (fresh, target):
+                with suppress(FileNotFoundError):
+                    os.unlink(left)
             raise
 
     @classmethod

@@ -7,7 +7,6 @@ charges are its list. A caller cannot build one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn, final
 
 from . import codec, limits
@@ -36,8 +35,7 @@ class Chain(NamedTuple):
         return f"Chain({self.key_id!r}, {len(self.blocks)} blocks)"
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """One counter to move or to look at; a batch of them applies wholly or not at all.
 
     kind: "budget", "final", "attempt", "replay" or "revoked". key: deterministic CBOR of

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import NoReturn, final
+from typing import NamedTuple, NoReturn, final
 
 from . import _engine, limits
 from .block import EXTENSION
@@ -22,8 +21,7 @@ from .ring import KeyRing
 from .verified import Verified
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """Every reason why a request would be refused; none where it would pass. It grants nothing."""
 
     findings: tuple[Finding, ...]

@@ -1,6 +1,6 @@
 """Approvals: leases that an approver signs for one block of another lease (V8).
 
-    yes = approve(key, lease, "pull_request.merge", where={"number": one_of(42)})
+    yes = approve(key, lease, "pull_request.merge", args={"number": 42})
     token = lease.attach(yes).token
 
 An approval serves the block that asks for it and its descendants, and nothing else.
@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 
 from . import chain
 from .block import APPROVAL, AUDIENCE, ED25519
+from .call import call_digest
 from .clear import run_of
-from .constraints import Constraint
+from .constraints import Constraint, OneOf
 from .fields import make_fields
 from .grants import Demand, Grant, matches
 from .keys import Key
@@ -35,19 +36,28 @@ def approve(
     key: Key,
     lease: Lease,
     *actions: str,
+    args: object = None,
     where: Mapping[str, Constraint] | None = None,
-    only: bool = True,
+    only: bool = False,
+    allow_any_arguments: bool = False,
     calls: int = 1,
     ttl: int | str = "5m",
     now: int | None = None,
 ) -> Lease:
     """Return a sealed approval by `key` of these exact actions, for the block of `lease` that asks.
 
-    where: what the approver saw and means; to allow one call and no other, constrain the fact
-    `call` to the digest of its arguments. only: no other arguments (the default). calls: how often.
+    args: the call's JSON arguments as they were shown to the approver: this call and no other is
+    approved (the fact `call`). where: or constraints on its facts. only: no other arguments.
+    calls: how often. ttl: seconds, or text such as "5m".
 
-    Raises ValueError where no block asks this key to approve all of the actions.
+    Raises ValueError where no block asks this key to approve all of the actions, and where neither
+    args nor where says what was approved, unless `allow_any_arguments`.
     """
+    meant = dict(where or {})
+    if args is not None:
+        meant["call"] = OneOf(call_digest(args).hex())
+    if not meant and not allow_any_arguments:
+        raise ValueError("say what is approved: args=…, where=…, or allow_any_arguments=True")
     if key.alg != ED25519:
         raise ValueError("an approver's key is ed25519")
     blocks = lease.unverified_blocks
@@ -61,7 +71,7 @@ def approve(
                         "run": run_text(run) if run else "",
                         "audience": audience,
                         "ttl": ttl,
-                        "allow": [Grant(actions, where or {}, only=only)],
+                        "allow": [Grant(actions, meant, only=only)],
                         "budget": {"calls": calls},
                     },
                     index=0,

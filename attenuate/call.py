@@ -123,6 +123,8 @@ def _flatten_list(name: str, values: list[object] | tuple[object, ...], facts: d
         return
     columns: dict[str, list[Scalar | Opaque]] = {}
     for number, member in enumerate(objects):
+        if all(part is None for part in member.values()):
+            continue  # it lacks every member: an opaque element for each that others have
         row: dict[str, Fact] = {}
         _flatten(name, member, row)
         for key, fact in row.items():
@@ -134,6 +136,8 @@ def _flatten_list(name: str, values: list[object] | tuple[object, ...], facts: d
             columns.setdefault(key, [OPAQUE] * len(objects))[number] = fact
     for key, column in columns.items():
         _put(facts, key, tuple(column))
+    if not columns:
+        _put(facts, name, OPAQUE)  # objects without a member that says anything are still there
 
 
 def _scalar(value: object) -> Scalar | Opaque:

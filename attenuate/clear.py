@@ -44,11 +44,15 @@ class Rules(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """One check that did not hold: its code, the block, and the key of the caveat (or None)."""
+    """One check that did not hold: its code, the block, the key of the caveat (or None), and notes.
+
+    notes: for an approval, why each attached one does not count.
+    """
 
     code: str
     block: int | None = None
     key: Key | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Case(NamedTuple):

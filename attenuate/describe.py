@@ -48,13 +48,13 @@ def authority(lease: Lease) -> dict[str, Any]:
     ends = [block.fields[EXPIRES] for block in blocks if EXPIRES in block.fields]
     return {
         "key_id": lease.key_id,
-        "alg": lease.algorithm,
+        "alg": lease.alg,
         "proof": lease.proof,
         "run": lease.run or None,
         "audience": sorted(set.intersection(*audiences)) if audiences else None,
         "not_before": max(starts, default=None),
         "expires": min(ends, default=None),
-        "approvals": lease.approvals,
+        "approvals": len(lease.approvals),
         "block_ids": list(lease.block_ids),
         "blocks": [blockjson.block_to_json(block) for block in blocks],
     }
@@ -95,11 +95,11 @@ def _block(block: Block, index: int, now: int) -> list[str]:
     if AUDIENCE in fields:
         out.append(f"  at {listed(fields[AUDIENCE])}")
     for unit, limit in fields.get(BUDGET, {}).items():
-        out.append(f"  at most {limit} {shown(unit)}")
+        out.append(f"  at most {limit} {'call' if (limit, unit) == (1, 'calls') else shown(unit)}")
     for demand in fields.get(APPROVAL, ()):
         out.append(f"  {demand.words()}")
     if DEPTH in fields:
-        out.append(f"  with at most {fields[DEPTH]} more blocks")
+        out.append(f"  with at most {fields[DEPTH]} more block{'' if fields[DEPTH] == 1 else 's'}")
     if FINAL in fields:
         out.append(f"  until the first {', '.join(fields[FINAL])}")
     if BOUND in fields:

@@ -57,13 +57,13 @@ class Terms(TypedDict, total=False):
     ttl: int | str
     expires: int
     not_before: int
-    allow: Iterable[Grant | str]
-    deny: Iterable[Grant | str]
+    allow: Grant | str | Iterable[Grant | str]
+    deny: Grant | str | Iterable[Grant | str]
     where: Mapping[str, Constraint]
     budget: Mapping[str, int]
-    approval: Iterable[Demand]
+    approval: Demand | Iterable[Demand]
     depth: int
-    final: Iterable[str]
+    final: str | Iterable[str]
     bound: bool
     notes: Mapping[str, str | int | bool]
     extensions: Mapping[str, Any]
@@ -146,8 +146,7 @@ def _number(name: str, value: Any, most: int) -> int:
 
 
 def _grants(name: str, value: Any) -> tuple[Grant, ...]:
-    if isinstance(value, (str, Grant)):
-        raise TypeError(f"{name} is a list of grants; write {name}=[…]")
+    value = (value,) if isinstance(value, (str, Grant)) else value
     out = tuple(Grant((each,)) if isinstance(each, str) else each for each in value)
     for each in out:
         if not isinstance(each, Grant):

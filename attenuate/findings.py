@@ -57,7 +57,8 @@ def describe(failure: Failure, case: Case) -> Finding:
         words = (f"a request under caveat {key}", "caveats that this verifier knows", hint)
     else:
         words = (f"what caveat {key} decides", f"what its handler says yes to: {value!r:.80}", "")
-    return Finding("forbidden", failure.code, failure.block, caveat, *words)
+    asked = "; ".join((words[0], *failure.notes))
+    return Finding("forbidden", failure.code, failure.block, caveat, asked, *words[1:])
 
 
 Words = tuple[str, str, str]
@@ -94,7 +95,7 @@ def _issued_at(value: Any, case: Case, index: int) -> Words:
 
 def _depth(value: Any, case: Case, index: int) -> Words:
     after = len(case.blocks) - 1 - index
-    return f"{after} blocks after block {index}", f"{value}", "the lease before it was narrowed"
+    return f"block {index + after} after block {index}", f"{value} more", "the lease before it was narrowed"
 
 
 def _bound(value: Any, case: Case, index: int) -> Words:
@@ -125,15 +126,15 @@ def _allow(value: Any, case: Case, index: int) -> Words:
     right: list[Grant] = [grant for grant in value if matches(grant.actions, request.action)]
     if not right:
         actions = sorted({action for grant in value for action in grant.actions})
-        return f"action {request.action}", cut(", ".join(actions)), "one of these actions"
+        return f"action {request.action}", cut(", ".join(actions)), "one of the allowed actions"
     nearest = min(right, key=lambda grant: len(_missing(grant, request)))
     missing = _missing(nearest, request)
-    asked = " and ".join(_fact(request, name) for name in missing) or "more arguments"
+    asked = " and ".join(_fact(request, name) for name in missing)
     wanted = {name: nearest.where[name] for name in missing if name in nearest.where}
     words = where_words(wanted)
     extra = nearest.unnamed(request) if nearest.only else []
     if extra:
-        asked += f", with the unnamed {listed(extra[:4])}"
+        asked += f"{' and ' if asked else ''}the unnamed {listed(extra[:4])}"
         words = " and ".join(filter(None, (words, f"no arguments but {listed(nearest.where) or 'none'}")))
     return f"{request.action} with {asked}", cut(nearest.words()), words
 

@@ -60,7 +60,7 @@ class Lease:
         return self._token.key_id
 
     @property
-    def algorithm(self) -> int:
+    def alg(self) -> int:
         """The COSE algorithm: 5 (hmac) or -19 (ed25519)."""
         return self._token.alg
 
@@ -87,9 +87,9 @@ class Lease:
         return "" if run is None else run_text(run)
 
     @property
-    def approvals(self) -> int:
-        """How many approvals travel with it."""
-        return len(self._approvals)
+    def approvals(self) -> tuple[tuple[str, ...], ...]:
+        """The block ids of each approval that travels with it, as in `block_ids`."""
+        return tuple(Lease.parse(text).block_ids for text in self._approvals)
 
     def narrow(self, *, now: int | None = None, **terms: Unpack[Terms]) -> Lease:
         """Return a lease with one more block, offline and without a key.

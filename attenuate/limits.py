@@ -56,5 +56,3 @@ MAX_LEEWAY: Final = 60
 """Seconds: the most clock leeway a verifier may be given."""
 CACHE_BYTES: Final = 32 * 1024 * 1024
 """Bytes of memory, about, in which a verifier keeps authentic chains by default."""
-DEFAULT_TTL: Final = 5 * 60
-"""Seconds a lease lives when nobody says how long."""

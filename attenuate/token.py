@@ -169,7 +169,7 @@ def write_token(token: Token) -> str:
 def split(text: str) -> tuple[str, tuple[str, ...]]:
     """Return a token's text and its approvals' texts (V1: sizes and number); raises Malformed."""
     if not isinstance(text, str):
-        raise Malformed("text", f"a {type(text).__name__}", allowed="a str that starts with lease1_")
+        raise Malformed("text", f"a {type(text).__name__}", allowed="a token's text, such as lease.token")
     if len(text) > limits.MAX_TEXT:
         raise Malformed("too_large", f"{len(text)} characters", allowed=f"{limits.MAX_TEXT}")
     if "~" not in text:

@@ -77,24 +77,29 @@ def _parts(key: bytes) -> list[Any]:
 class Verified:
     """An authentic lease that allows one request now; made only by verification.
 
-    request, run: what was asked, the run being the one that was checked. key_id, alg: of the key.
-    proof: "bearer", "sealed" or "bound". block_ids: all blocks, 16 bytes each. notes: block 0's,
+    request, run: what was asked, the run (as text) being the one that was checked. key_id, alg: of the key.
+    proof: "bearer", "sealed" or "bound". block_ids: all blocks, 32 hex digits each. notes: block 0's,
     the issuer's word. expires: seconds, the earliest of all blocks. approvals: block ids of the
     approvals that counted. charges: what the gate must apply (V9).
     """
 
-    __slots__ = ("_approved", "_chain", "_charges", "_leeway", "_proof", "request", "run")
+    __slots__ = ("_approved", "_chain", "_charges", "_leeway", "_proof", "_run", "request")
 
     _chain: Chain
     _proof: Proof
     _approved: tuple[tuple[Chain, Proof], ...]
     _charges: tuple[Charge, ...] | None
     _leeway: int
+    _run: Run
     request: Request
-    run: Run
 
     def __init__(self) -> None:
         raise TypeError("a Verified is made by Verifier.verify, and by nothing else")
+
+    @property
+    def run(self) -> str:
+        """The run that was checked, as text: the request's, or the blocks' where it stated none."""
+        return run_text(self._run)
 
     @property
     def key_id(self) -> str:
@@ -112,9 +117,9 @@ class Verified:
         return PROOFS[self._proof.kind]
 
     @property
-    def block_ids(self) -> tuple[bytes, ...]:
-        """The ids of all blocks, 16 bytes each."""
-        return tuple([h[:ID_SIZE] for h in self._chain.hashes])
+    def block_ids(self) -> tuple[str, ...]:
+        """The id of each block, 32 hex digits, as in `Lease.block_ids`."""
+        return tuple([h[:ID_SIZE].hex() for h in self._chain.hashes])
 
     @property
     def notes(self) -> dict[str, Any]:
@@ -127,9 +132,9 @@ class Verified:
         return _untils(self._chain.blocks, 0)[-1]
 
     @property
-    def approvals(self) -> tuple[tuple[bytes, ...], ...]:
+    def approvals(self) -> tuple[tuple[str, ...], ...]:
         """The block ids of each approval that counted."""
-        return tuple(tuple(h[:ID_SIZE] for h in chain.hashes) for chain, _ in self._approved)
+        return tuple(tuple(h[:ID_SIZE].hex() for h in chain.hashes) for chain, _ in self._approved)
 
     @property
     def charges(self) -> tuple[Charge, ...]:
@@ -137,7 +142,7 @@ class Verified:
         if self._charges is None:
             out: list[Charge] = []
             for chain, proof in ((self._chain, self._proof), *self._approved):
-                out += _charges(chain, proof, self.request, self.run, self._leeway)
+                out += _charges(chain, proof, self.request, self._run, self._leeway)
             object.__setattr__(self, "_charges", tuple(out))
         return self._charges or ()
 
@@ -148,7 +153,7 @@ class Verified:
         raise AttributeError("a Verified does not change")
 
     def __repr__(self) -> str:
-        return f"<Verified {self.request.action} for {run_text(self.run)}, key {self.key_id}>"
+        return f"<Verified {self.request.action} for {self.run}, key {self.key_id}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Verified does not pickle: it is worth something only where it was made")
@@ -171,7 +176,7 @@ def make_verified(
     put(self, "_charges", None)
     put(self, "_leeway", leeway)
     put(self, "request", request)
-    put(self, "run", run)
+    put(self, "_run", run)
     return self
 
 

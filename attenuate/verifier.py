@@ -16,6 +16,7 @@ from .block import EXTENSION
 from .cache import CacheInfo
 from .clear import Handler, Rules
 from .errors import Finding, Malformed
+from .fields import seconds
 from .request import Request
 from .ring import KeyRing
 from .verified import Verified
@@ -43,7 +44,7 @@ class Verifier:
     """Verifies leases for one audience, with a cache of authentic chains (never of decisions).
 
     keys: the ring of this service. audience: its name. max_lifetime: the longest lease taken, in
-    seconds, None for any. leeway: seconds of clock difference allowed at not_before and expires,
+    seconds or as "15m", None for any. leeway: seconds of clock difference allowed at not_before and expires,
     0 to 60. handlers: "vendor/name" -> function of (value, request) that returns True where that
     extension caveat holds. cache: bytes of memory for authentic chains, about; 0 for none. clock: seconds since 1970.
     allow_unstated_run: take the run from the blocks where the caller passes run=None; only for a
@@ -59,7 +60,7 @@ class Verifier:
         keys: KeyRing,
         *,
         audience: str,
-        max_lifetime: int | None = None,
+        max_lifetime: int | str | None = None,
         leeway: int = 0,
         handlers: Mapping[str, Handler] | None = None,
         cache: int = limits.CACHE_BYTES,
@@ -73,14 +74,13 @@ class Verifier:
             raise TypeError(f"audience {audience!r:.80}; give the name of this service")
         if type(leeway) is not int or not 0 <= leeway <= limits.MAX_LEEWAY:
             raise ValueError(f"leeway {leeway!r} is not from 0 to {limits.MAX_LEEWAY} seconds")
-        if max_lifetime is not None and (type(max_lifetime) is not int or max_lifetime <= 0):
-            raise ValueError(f"max_lifetime {max_lifetime!r}; give seconds above 0, or None")
+        cap = None if max_lifetime is None else seconds(max_lifetime)
         for name, handler in (handlers or {}).items():
             if not isinstance(name, str) or not EXTENSION.fullmatch(name) or not callable(handler):
                 raise ValueError(f"handler {name!r:.80}; give vendor/name -> function")
         self.keys = keys
         self.audience = audience
-        self._rules = Rules(leeway, max_lifetime, dict(handlers or {}))
+        self._rules = Rules(leeway, cap, dict(handlers or {}))
         self._cache = _engine.ChainCache(cache) if cache else None
         self._clock = clock
         self._allow_unstated_run = allow_unstated_run is True

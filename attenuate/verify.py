@@ -157,11 +157,14 @@ def _parse(text: str, key: Key | None, cache: ChainCache | None, frame: Frame | 
 # --- V3 -------------------------------------------------------------------------------------------
 def _key(found: tuple[Key, str | None] | None, key_id: str, alg: int, keys: KeyRing, request: Request) -> Key:
     if found is None:
+        mend = "a lease under one of these keys, or a ring that holds this one"
+        if f"{key_id}/{request.audience}" in keys:
+            mend = f"a lease minted by ring.for_audience({request.audience!r})"
         raise Untrusted(
             "unknown_key",
             f"key {key_id!r}",
             allowed=f"keys {', '.join(keys) or '(none)'}",
-            would_pass="a lease under one of these keys, or a ring that holds this one",
+            would_pass=mend,
         )
     key, serves = found
     if key.alg != alg:
@@ -273,7 +276,7 @@ def _approved(
         if APPROVAL not in block.fields:
             continue
         demands: tuple[Demand, ...] = block.fields[APPROVAL]
-        checked: dict[int, tuple[Chain, Proof] | None] = {}
+        checked: dict[int, tuple[Chain, Proof] | str] = {}
         for demand in demands:
             if not matches(demand.actions, case.request.action):
                 continue
@@ -286,35 +289,53 @@ def _approved(
                     continue
                 if number not in checked:
                     checked[number] = _approval(parsed, chain.hashes[index][:ID_SIZE], case, cache)
-                if checked[number] is not None:
+                if not isinstance(checked[number], str):
                     signed[key_id] = number
             if len(signed) < demand.quorum:
-                return Failure("approval", index, APPROVAL)
+                return Failure("approval", index, APPROVAL, _uncounted(approvals, checked))
             for number in signed.values():
                 counted = checked[number]
-                if counted is not None:
+                if not isinstance(counted, str):
                     used[index, number] = counted
     return tuple(used.values())
 
 
+def _uncounted(approvals: list[Parsed], checked: dict[int, tuple[Chain, Proof] | str]) -> tuple[str, ...]:
+    """Return why each attached approval does not count; in words only, nothing of its content."""
+    out = []
+    for number in range(len(approvals)):
+        why = checked.get(number, "its key is not asked for, or is counted already")
+        if isinstance(why, str):
+            out.append(f"approval {number + 1} does not count: {why}")
+    return tuple(out)
+
+
 def _approval(
     parsed: Parsed, asked_for: bytes, case: Case, cache: ChainCache | None
-) -> tuple[Chain, Proof] | None:
-    """Return an attached approval as an authentic chain, or None where it does not count."""
+) -> tuple[Chain, Proof] | str:
+    """Return an attached approval as an authentic chain, or why it does not count."""
     frame = parsed.frame
     root = parsed.blocks[0].fields
-    if frame.alg != ED25519 or frame.proof.kind == BEARER or root.get(FOR) != asked_for:
-        return None
-    if "calls" not in root.get(BUDGET, ()) or any(APPROVAL in b.fields for b in parsed.blocks):
-        return None
+    if frame.alg != ED25519:
+        return "it is not ed25519"
+    if frame.proof.kind == BEARER:
+        return "it is neither sealed nor bound"
+    if root.get(FOR) != asked_for:
+        return "it is for another block"
+    if "calls" not in root.get(BUDGET, ()):
+        return "it has no budget of calls"
+    if any(APPROVAL in block.fields for block in parsed.blocks):
+        return "it asks for approvals itself"
     key = Key(ED25519, public=bytes.fromhex(frame.key_id))
     if cache is not None:
         known = cache.get((key.fingerprint, parsed.hashes[-1], frame.sigs))
         parsed = parsed._replace(known=known)
     try:
         chain = _authentic(parsed, key, case.request, case.now, cache)
-    except LeaseError:
-        return None
+    except LeaseError as error:
+        return f"{error.stage}, {error.code}"
     proof = frame.proof.without_tag()
     own = _case(chain, proof, case.request, case.now, case.rules, case.run, asked_for)
-    return None if next(failures(own), None) is not None else (chain, proof)
+    for failure in failures(own):
+        return f"its block {failure.block} refuses, {failure.code}"
+    return chain, proof

@@ -116,7 +116,7 @@ def inspect(args: argparse.Namespace, out: Console) -> int:
     lease = Lease.parse(read_token(args))
     lines = describe(lease, now=args.now).split("\n")
     if lease.approvals:
-        lines.insert(-1, f"with {lease.approvals} approval(s) attached")
+        lines.insert(-1, f"with {len(lease.approvals)} approval(s) attached")
     out.show(authority(lease), "\n".join(_painted(line, out) for line in lines))
     return OK
 

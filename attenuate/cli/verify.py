@@ -10,7 +10,6 @@ from ..call import call_binding, call_digest, flatten
 from ..errors import Finding
 from ..findings import clock
 from ..lease import Lease
-from ..request import run_text
 from ..verified import Charge, Verified
 from ..verifier import Verifier
 from .output import EXIT, FAILED, OK, CommandError, Console, headline
@@ -118,21 +117,21 @@ def _data(verified: Verified) -> dict[str, Any]:
         "allowed": True,
         "action": verified.request.action,
         "audience": verified.request.audience,
-        "run": run_text(verified.run),
+        "run": verified.run,
         "key_id": verified.key_id,
         "alg": verified.alg,
         "proof": verified.proof,
-        "block_ids": [block_id.hex() for block_id in verified.block_ids],
+        "block_ids": list(verified.block_ids),
         "expires": verified.expires,
         "notes": verified.notes,
-        "approvals": [[block_id.hex() for block_id in chain] for chain in verified.approvals],
+        "approvals": [list(ids) for ids in verified.approvals],
         "charges": [charge.to_json() for charge in verified.charges],
     }
 
 
 def _text(verified: Verified, unstated: bool, out: Console) -> str:
     request, count = verified.request, len(verified.block_ids)
-    head = f"{request.action} at {request.audience} for {run_text(verified.run)}"
+    head = f"{request.action} at {request.audience} for {verified.run}"
     blocks = f"{count} block{'s' if count > 1 else ''}"
     rows = [("key", f"{verified.key_id}, {verified.proof}, {blocks}"), ("until", clock(verified.expires))]
     if unstated:

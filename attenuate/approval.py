@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 
 from . import chain
 from .block import APPROVAL, AUDIENCE, ED25519
@@ -61,14 +62,15 @@ def approve(
     if key.alg != ED25519:
         raise ValueError("an approver's key is ed25519")
     blocks = lease.unverified_blocks
-    run = run_of(blocks)
+    # the part of the run whose attempts are stated: what it starts has its approval too
+    run = tuple(takewhile(lambda segment: segment[1] is not None, run_of(blocks) or ()))
     audience = next((block.fields[AUDIENCE] for block in blocks if AUDIENCE in block.fields), ())
     for index, block in enumerate(blocks):
         for asked in block.fields.get(APPROVAL, ()):
             if key.public in asked.keys and all(matches(asked.actions, action) for action in actions):
                 fields = make_fields(
                     {
-                        "run": run_text(run) if run else "",
+                        "run": run_text(run),
                         "audience": audience,
                         "ttl": ttl,
                         "allow": [Grant(actions, meant, only=only)],

@@ -298,3 +298,5 @@ def make_block(fields: Fields, index: int, alg: int) -> Block:
         return read_block(codec.encode(wire(fields)), index, alg)
     except Malformed as fault:
         raise ValueError(str(fault.finding)) from None
+    except TypeError as fault:
+        raise ValueError(str(fault)) from None

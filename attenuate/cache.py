@@ -68,6 +68,9 @@ class Cache(Generic[V]):
         if self._weight + weight > self._max // 2:
             self._old, self._old_weight = self._young, self._weight
             self._young, self._weight = {}, 0
+        replaced = self._young.get(key)
+        if replaced is not None:
+            self._weight -= replaced[1]
         self._young[key] = value, weight
         self._weight += weight
 

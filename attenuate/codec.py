@@ -88,8 +88,6 @@ def _sorted(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_sorted(member) for member in value]
     if isinstance(value, dict):
-        if len(value) == 1:
-            return {_sorted(key): _sorted(member) for key, member in value.items()}
         return {_sorted(key): _sorted(value[key]) for key in sorted(value, key=_order)}
     if isinstance(value, (str, int)):  # a subclass (StrEnum, IntEnum): its plain value
         return _sorted(str.__str__(value) if isinstance(value, str) else int(value))

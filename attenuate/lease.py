@@ -14,12 +14,13 @@ import os
 import time
 from typing import NoReturn, Self, Unpack, final
 
-from . import chain
+from . import chain, limits
 from .block import Block
 from .clear import run_of
 from .fields import Terms, make_fields
 from .request import run_text
 from .token import PROOFS, Token, read_token, split, write_token
+from .words import brief
 
 
 @final
@@ -154,4 +155,6 @@ def _now(now: int | None) -> int:
         return int(time.time())
     if type(now) is not int:
         raise TypeError(f"now is a {type(now).__name__}; give whole seconds since 1970")
+    if not 0 <= now <= limits.SAFE_MAX:
+        raise ValueError(f"now is {brief(now)}; give whole seconds since 1970")
     return now

@@ -135,7 +135,12 @@ def _allow(value: Any, case: Case, index: int) -> Words:
     extra = nearest.unnamed(request) if nearest.only else []
     if extra:
         asked += f"{' and ' if asked else ''}the unnamed {listed(extra[:4])}"
-        words = " and ".join(filter(None, (words, f"no arguments but {listed(nearest.where) or 'none'}")))
+        words = " and ".join(
+            filter(
+                None,
+                (words, f"no arguments but {listed(nearest.where)}" if nearest.where else "no arguments"),
+            )
+        )
     return f"{request.action} with {asked}", cut(nearest.words()), words
 
 

@@ -235,8 +235,10 @@ class Request:
         known = self._grammatical.get(key)
         if known is None:
             fact = self.facts[name]
-            parts = fact if type(fact) is tuple else (fact,)
-            known = all(type(part) is str and grammar(part) for part in parts)
+            if type(fact) is str:
+                known = grammar(fact)
+            else:
+                known = type(fact) is tuple and all(type(part) is str and grammar(part) for part in fact)
             self._grammatical[key] = known
         return known
 

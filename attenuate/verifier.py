@@ -15,7 +15,7 @@ from . import _engine, limits
 from .block import EXTENSION
 from .cache import CacheInfo
 from .clear import Handler, Rules
-from .errors import Finding, Malformed
+from .errors import Finding, LeaseError, Malformed
 from .fields import seconds
 from .request import Request
 from .ring import KeyRing
@@ -105,7 +105,12 @@ class Verifier:
         Raises Malformed, Untrusted or Forbidden, each with what was asked, allowed and would pass.
         """
         request = Request(action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding)
-        return self.check(token, request, now=now)
+        self._mine(request)
+        try:
+            return _engine.verify(token, request, self.keys, self._now(now), self._rules, self._cache)
+        except LeaseError as error:
+            del token  # error collectors show the local variables of a traceback
+            raise error.with_traceback(None) from None
 
     def explain(
         self,
@@ -130,7 +135,11 @@ class Verifier:
     def check(self, token: str, request: Request, *, now: int | None = None) -> Verified:
         """Do as `verify` for a request that is at hand; its audience must be this verifier's."""
         self._mine(request)
-        return _engine.verify(token, request, self.keys, self._now(now), self._rules, self._cache)
+        try:
+            return _engine.verify(token, request, self.keys, self._now(now), self._rules, self._cache)
+        except LeaseError as error:
+            del token
+            raise error.with_traceback(None) from None
 
     def _mine(self, request: Request) -> None:
         if not isinstance(request, Request):

@@ -43,7 +43,7 @@ class Chain:
 
     def verifier(self, cache: int = 0) -> Verifier:
         """Return a verifier of the service, which holds what a service would hold."""
-        ring = self.ring if self.lease.algorithm == HMAC else self.ring.publish()
+        ring = self.ring if self.lease.alg == HMAC else self.ring.publish()
         return Verifier(ring, audience="github", cache=cache)
 
 

@@ -73,16 +73,14 @@ def flatten(args: Mapping[str, object], name: str = "args") -> dict[str, Fact]:
 
     {"entities": [{"name": "a"}, {}]} becomes args.entities.name = ["a", OPAQUE]. What has no place
     in the closed set of types is OPAQUE: it is there, and no constraint but `present` takes it.
-    Raises Malformed `facts` for what is no JSON object, `too_large` for more than 256 facts.
+    Raises Malformed `facts` for what is no JSON object or nests beyond 64, `too_large` for more
+    than 256 facts.
     """
     if not isinstance(args, Mapping):
         raise Malformed("facts", f"arguments that are a {type(args).__name__}", allowed="a JSON object")
     facts: dict[str, Fact] = {}
-    try:
-        if args:
-            _flatten(name, args, facts)
-    except RecursionError:
-        raise Malformed("facts", "nesting without end", allowed="JSON arguments") from None
+    if any(member is not None for member in args.values()):
+        _flatten(name, args, facts, 0)
     return facts
 
 
@@ -95,27 +93,29 @@ def _put(facts: dict[str, Fact], name: str, fact: Fact) -> None:
     facts[name] = fact
 
 
-def _flatten(name: str, value: object, facts: dict[str, Fact]) -> None:
-    """State what `value` says under `name`; states nothing for null, and only for null."""
+def _flatten(name: str, value: object, facts: dict[str, Fact], depth: int) -> None:
     if value is None:
         return
     if isinstance(value, Mapping):
-        named = all(isinstance(key, str) and key and "." not in key for key in value)
-        if not named or all(member is None for member in value.values()):
-            _put(facts, name, OPAQUE)  # empty, or nothing but null: it is there all the same
+        if not value or not all(isinstance(key, str) and key and "." not in key for key in value):
+            _put(facts, name, OPAQUE)
             return
+        if depth == limits.MAX_JSON_DEPTH:
+            raise Malformed("facts", f"nesting beyond {depth}", allowed="JSON arguments")
         for key, member in value.items():
-            _flatten(f"{name}.{key}", member, facts)
+            _flatten(f"{name}.{key}", member, facts, depth + 1)
     elif isinstance(value, (list, tuple)):
-        _flatten_list(name, value, facts)
+        _flatten_list(name, value, facts, depth)
     else:
         _put(facts, name, _scalar(value))
 
 
-def _flatten_list(name: str, values: list[object] | tuple[object, ...], facts: dict[str, Fact]) -> None:
+def _flatten_list(
+    name: str, values: list[object] | tuple[object, ...], facts: dict[str, Fact], depth: int
+) -> None:
     objects = [value for value in values if isinstance(value, Mapping)]
-    arrays = any(isinstance(value, (list, tuple)) for value in values)
-    if len(values) > limits.MAX_FACTS or arrays or (objects and len(objects) != len(values)):
+    mixed = bool(objects) and len(objects) != len(values)
+    if len(values) > limits.MAX_FACTS or mixed or any(_has_array(value, depth) for value in values):
         _put(facts, name, OPAQUE)
         return
     if not objects:
@@ -126,18 +126,30 @@ def _flatten_list(name: str, values: list[object] | tuple[object, ...], facts: d
         if all(part is None for part in member.values()):
             continue  # it lacks every member: an opaque element for each that others have
         row: dict[str, Fact] = {}
-        _flatten(name, member, row)
+        _flatten(name, member, row, depth)
+        if name in row:
+            _put(facts, name, OPAQUE)  # an object that is opaque itself
+            return
         for key, fact in row.items():
-            if key == name or isinstance(fact, tuple):
-                _put(facts, name, OPAQUE)  # an object that is opaque, or has an array inside
-                return
             if key not in columns and len(facts) + len(columns) >= limits.MAX_FACTS:
                 raise Malformed("too_large", "arguments of more facts", allowed=f"{limits.MAX_FACTS} facts")
+            assert not isinstance(fact, tuple)  # no object here holds an array
             columns.setdefault(key, [OPAQUE] * len(objects))[number] = fact
     for key, column in columns.items():
         _put(facts, key, tuple(column))
     if not columns:
         _put(facts, name, OPAQUE)  # objects without a member that says anything are still there
+
+
+def _has_array(value: object, depth: int) -> bool:
+    """Say whether an element of an array is or holds an array."""
+    if isinstance(value, (list, tuple)):
+        return True
+    if not isinstance(value, Mapping):
+        return False
+    if depth == limits.MAX_JSON_DEPTH:
+        raise Malformed("facts", f"nesting beyond {depth}", allowed="JSON arguments")
+    return any(_has_array(member, depth + 1) for member in value.values())
 
 
 def _scalar(value: object) -> Scalar | Opaque:

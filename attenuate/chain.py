@@ -15,7 +15,7 @@ from . import ed25519, limits
 from .block import BUDGET, ED25519, HMAC, NEXT_KEY, Block, Fields, make_block
 from .errors import Forbidden
 from .keys import Key
-from .token import BEARER, BOUND_PROOF, PROOFS, SEALED, Proof, Token, write_header
+from .token import BEARER, BOUND_PROOF, PROOFS, SEALED, Proof, Token, write_header, write_token
 
 HEADER: Final = b"attenuate/1 header\0"
 BLOCK: Final = b"attenuate/1 block\0"
@@ -78,23 +78,25 @@ def extend(token: Token, fields: Fields, seed: bytes) -> Token:
         fields = {**fields, NEXT_KEY: ed25519.public_of(seed)}
     block = make_block(fields, index, token.alg)
     blocks = (*token.blocks, block)
-    _check_size(token, blocks)
     h = hash_chain(token.header, blocks)[-1]
     if token.alg == HMAC:
-        return token._replace(blocks=blocks, proof=Proof(BEARER, hmac_link(secret, h)))
-    sigs = (*token.sigs, ed25519.sign(secret, LINK + h))
-    return token._replace(blocks=blocks, sigs=sigs, proof=Proof(BEARER, seed))
+        made = token._replace(blocks=blocks, proof=Proof(BEARER, hmac_link(secret, h)))
+    else:
+        sigs = (*token.sigs, ed25519.sign(secret, LINK + h))
+        made = token._replace(blocks=blocks, sigs=sigs, proof=Proof(BEARER, seed))
+    _check_size(made)
+    return made
 
 
-def _check_size(token: Token, blocks: tuple[Block, ...]) -> None:
-    """Refuse what nobody could read (V1); the text is 4/3 of the bytes and some."""
-    size = sum(len(block.raw) + 4 for block in blocks) + 66 * (len(token.sigs) + 1) + 256
-    if len(blocks) > limits.MAX_BLOCKS or size * 4 // 3 > limits.MAX_TOKEN_TEXT:
-        raise ValueError(
-            f"a lease of {len(blocks)} blocks and {size} bytes; at most {limits.MAX_BLOCKS} blocks "
-            f"and {limits.MAX_TOKEN_TEXT} characters"
-        )
-    units = sum(len(block.fields.get(BUDGET, ())) for block in blocks)
+def _check_size(token: Token) -> None:
+    """Refuse what nobody could read (V1)."""
+    if len(token.blocks) > limits.MAX_BLOCKS:
+        raise ValueError(f"a lease of {len(token.blocks)} blocks; at most {limits.MAX_BLOCKS}")
+    if sum(len(block.raw) for block in token.blocks) > limits.MAX_TOKEN_TEXT // 2:
+        size = len(write_token(token))
+        if size > limits.MAX_TOKEN_TEXT:
+            raise ValueError(f"a lease of {size} characters; at most {limits.MAX_TOKEN_TEXT}")
+    units = sum(len(block.fields.get(BUDGET, ())) for block in token.blocks)
     if units > limits.MAX_UNITS:
         raise ValueError(f"{units} budget units in all blocks; at most {limits.MAX_UNITS}")
 

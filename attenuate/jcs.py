@@ -51,17 +51,15 @@ def canonical(value: object) -> bytes:
     """Return the RFC 8785 bytes of a JSON value.
 
     Raises Malformed `facts` for an integer beyond 2^53-1, a float that is not finite, a key that
-    is not text, text with a lone surrogate, nesting beyond Python's, or a type JSON does not have.
+    is not text, text with a lone surrogate, nesting beyond 64, or a type JSON does not have.
     """
     try:
-        return _canonical(value).encode("utf-8")
+        return _canonical(value, 0).encode("utf-8")
     except UnicodeEncodeError:
         raise _bad("text with a lone surrogate") from None
-    except RecursionError:
-        raise _bad("nesting without end") from None
 
 
-def _canonical(value: object) -> str:
+def _canonical(value: object, depth: int) -> str:
     if value is None:
         return "null"
     if value is True:
@@ -77,14 +75,22 @@ def _canonical(value: object) -> str:
     if isinstance(value, float):
         return _number(value)
     if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(_canonical, value)) + "]"
+        deeper = _deeper(depth)
+        return "[" + ",".join(_canonical(member, deeper) for member in value) + "]"
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise _bad("a key that is not text")
         # section 3.2.3: names are sorted by their UTF-16 code units
         names = sorted(value, key=lambda name: name.encode("utf-16-be"))
-        return "{" + ",".join(f"{_string(name)}:{_canonical(value[name])}" for name in names) + "}"
+        deeper = _deeper(depth)
+        return "{" + ",".join(f"{_string(name)}:{_canonical(value[name], deeper)}" for name in names) + "}"
     raise _bad(f"a {type(value).__name__}")
+
+
+def _deeper(depth: int) -> int:
+    if depth == limits.MAX_JSON_DEPTH:
+        raise _bad(f"nesting beyond {depth}")
+    return depth + 1
 
 
 _ESCAPES = {code: f"\\u{code:04x}" for code in range(0x20)} | {
@@ -102,8 +108,6 @@ def _number(value: float) -> str:
         raise _bad("a number that is not finite")
     if value == 0:
         return "0"
-    if value.is_integer() and abs(value) > limits.SAFE_MAX:
-        raise _bad("an integer beyond 2^53-1")  # however spelled: 1e20 is one in every language
     sign = "-" if value < 0 else ""
     mantissa, _, exponent = float.__repr__(abs(value)).partition("e")
     whole, _, fraction = mantissa.partition(".")

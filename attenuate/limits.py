@@ -46,6 +46,8 @@ INT_MAX: Final = 2**63 - 1
 """Integers that the encoding can carry."""
 SAFE_MAX: Final = 2**53 - 1
 """Largest time, limit, cost and attempt: what every JSON reader keeps exactly (RFC 8785)."""
+MAX_JSON_DEPTH: Final = 64
+"""Nesting of a call's JSON arguments."""
 SKEW: Final = 60
 """Seconds: |now - iat| of a bound proof (V5), and issued_at ahead of now (V6)."""
 REPLAY_WINDOW: Final = 120

@@ -205,7 +205,7 @@ class Request:
                 f"action {brief(action)}",
                 allowed='1 to 128 printable ASCII characters without space, "*" and "~"',
             )
-        if not isinstance(audience, str):
+        if not isinstance(audience, str) or not audience:
             raise Malformed("facts", f"audience {brief(audience)}", allowed="the service's name, a str")
         if not audience.isascii():
             _unicode("audience", audience)

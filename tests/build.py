@@ -5,15 +5,19 @@ block 0   agt_1@2 may repo.read, repo.write.* on repo clord, at github, for 900 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
 
+import pytest
 import wire
 
-from attenuate import KeyRing, Lease, LeaseError, Request, grant, one_of
+from attenuate import KeyRing, Lease, LeaseError, Malformed, Request, grant, one_of
 from attenuate.block import ED25519, HMAC
 from attenuate.clear import Rules
+from attenuate.constraints import Constraint
+from attenuate.grants import Grant
 from attenuate.keys import Key
 
 NOW = 1_800_000_000
@@ -100,6 +104,22 @@ def verdict(engine: Any, token: Lease | wire.Parts | str, *request: Request, **r
     """Return ("ok",) or (stage, code, block) of a verification."""
     error = refusal(engine, token, *request, **rest)
     return OK if error is None else (error.stage, error.code, error.block)
+
+
+def malformed(work: Callable[[], Any], code: str = "facts") -> str:
+    """Return what a refusal says, of work that must end in Malformed with this code."""
+    with pytest.raises(Malformed) as caught:
+        work()
+    assert caught.value.code == code
+    return str(caught.value)
+
+
+def told(made: Constraint, value: Any) -> bool | None:
+    """Return what a constraint tells of a value, as an allow and a deny see it: three values."""
+    request = Request("x", audience="s", facts={"f": value})
+    if Grant(["x"], {"f": made}).fits(request):
+        return True
+    return None if Grant(["x"], {"f": made}).denies(request) else False
 
 
 def without_proof() -> AbstractContextManager[Any]:

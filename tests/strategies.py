@@ -207,4 +207,14 @@ def to_request(asked: Asked, **changes: Any) -> Request:
     )
 
 
+# --- JSON ---
+SAFE = 2**53 - 1
+doubles = st.floats(allow_nan=False, allow_infinity=False)
+documents = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-SAFE, SAFE), doubles, st.text()),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(), inner, max_size=4)),
+    max_leaves=10,
+)
+"""JSON that has one spelling: no Python integer beyond 2^53-1."""
+
 nows = st.sampled_from((build.NOW, build.NOW + 1, build.NOW + 1, build.NOW + 2, build.NOW + 900))

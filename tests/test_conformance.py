@@ -71,7 +71,6 @@ def test_charges_are_data(engine: ModuleType) -> None:
 # --- mint, narrow, seal, present: the same input gives the vectors' own bytes --------------------------
 NOT_MINTED = {
     "unknown-value-of-any-shape": "its JSON form shows bytes and integer keys and cannot be read back",
-    "size-text-of-8191": "a minter leaves room for the proof of a presented token",
 }
 
 
@@ -244,7 +243,7 @@ FLAT: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"e": [{"o": {"x": 1}}, {"o": {"y": 2}}]}, {"e.o.x": [1, None], "e.o.y": [None, 2]}),
     ({"e": [{"name": "a", "tags": ["x"]}]}, {"e": None}),
     ({"e": [{"name": "a"}, {}, {"name": None}]}, {"e.name": ["a", None, None]}),
-    ({"e": [{}, {"a": None}], "o": {"a": None}}, {"e": None, "o": None}),
+    ({"e": [{}, {"a": None}], "o": {"a": None}}, {"e": None}),
     ({"e": [{"name": "a"}, {"a.b": 1}]}, {"e": None}),
     ({"l": list(range(256)), "m": list(range(257))}, {"l": list(range(256)), "m": None}),
 ]

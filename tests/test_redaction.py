@@ -267,6 +267,36 @@ def presented(text: str) -> bytes:
     return b"".join(base64.urlsafe_b64decode(part[: len(part) // 4 * 4]) for part in cut)
 
 
+def frames_of(error: BaseException) -> str:
+    """Write the local variables of every frame of attenuate that a traceback holds, as error collectors do."""
+    out, at = "", error.__traceback__
+    while at is not None:
+        if at.tb_frame.f_globals.get("__name__", "").startswith("attenuate"):
+            out += repr(at.tb_frame.f_locals)
+        at = at.tb_next
+    return out
+
+
+@pytest.mark.parametrize(
+    ("bend", "ask"),
+    [
+        (lambda text: text, build.ask("mail.send")), (lambda text: text + "=", build.ask()), (lambda text: text[:-4], build.ask()),
+        (lambda text: text[:-3] + ("A" if text[-3] != "A" else "B") + text[-2:], build.ask()), (lambda text: f"{text}~x", build.ask()),
+    ],
+    ids=["allow", "text", "cbor", "proof", "approval"],
+)  # fmt: skip
+def test_a_verifiers_refusal_leaves_no_token_in_its_frames(engine: Any, bend: Any, ask: Any) -> None:
+    text = bend(build.lease().token)
+    verifier = Verifier(build.RING, audience="github")
+    error = raised(lambda: verifier.check(text, ask, now=NOW))
+    assert isinstance(error, LeaseError)
+    assert "lease1_" not in frames_of(error)
+    error = raised(lambda: verifier.verify(text, action="mail.send", run="agt_1@2", now=NOW))
+    assert "lease1_" not in frames_of(error)
+    error = raised(lambda: engine.verify(text, ask, build.RING, NOW))
+    assert "lease1_" in frames_of(error), "the control: the engine by itself leaves it there"
+
+
 def test_no_caveats_refusal_shows_a_secret(engine: Any) -> None:
     asks = [
         build.ask("mail.send"),

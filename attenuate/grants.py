@@ -72,35 +72,35 @@ def holds(constraint: Constraint, request: Request, name: str) -> bool:
     fact = request.facts.get(name, ABSENT)
     if fact is ABSENT:
         fact = look_up(request, name)
-        if fact is ABSENT:
-            return constraint.optional
+    if isinstance(fact, _Absent):
+        return constraint.optional
     if constraint.kind == Present.kind:
         return True
     if type(fact) is Opaque:
         return False
-    grammar = type(constraint).grammar
-    if grammar is not None and not request.grammatical(name, grammar):
-        return False
-    if type(fact) is not tuple:
-        return constraint.told(fact) is True
-    for element in fact:
-        if type(element) is Opaque or constraint.told(element) is not True:
-            return False
-    return bool(fact)
+    return _all_told(constraint, request, name, fact, True)
 
 
 def ruled_out(constraint: Constraint, request: Request, name: str) -> bool:
     """Say whether a constraint of a deny certainly fails, for every element."""
     fact = request.facts.get(name, ABSENT)
-    if fact is ABSENT or type(fact) is Opaque or constraint.kind == Present.kind:
+    if isinstance(fact, (_Absent, Opaque)) or constraint.kind == Present.kind:
         return False
-    grammar = type(constraint).grammar
-    if grammar is not None and not request.grammatical(name, grammar):
+    return _all_told(constraint, request, name, fact, False)
+
+
+def _all_told(constraint: Constraint, request: Request, name: str, fact: Fact, want: bool) -> bool:
+    """Say whether a fact, or every element of a list that is not empty, is told to be `want`."""
+    told, grammar = constraint.told, type(constraint).grammar
+    if grammar is not None:
+        if not request.grammatical(name, grammar):
+            return False
+    elif type(fact) is tuple and OPAQUE in fact:
         return False
     if type(fact) is not tuple:
-        return constraint.told(fact) is False
+        return told(fact) is want
     for element in fact:
-        if type(element) is Opaque or constraint.told(element) is not False:
+        if told(element) is not want:
             return False
     return bool(fact)
 
@@ -141,7 +141,12 @@ class Grant:
         for name, constraint in self.where.items():
             if not holds(constraint, request, name):
                 return False
-        return not self.only or not self.unnamed(request)
+        if self.only:
+            for name in request.arguments:
+                if name not in self.where:
+                    return False
+            return not (request.has_opaque and request.facts.get("args") is OPAQUE)
+        return True
 
     def unnamed(self, request: Request) -> list[str]:
         """Return the arguments of a request that `where` does not name."""

@@ -20,11 +20,13 @@ check: $(VENV)/.check
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python specs/vectors/make.py --check
-	$(BIN)/mkdocs build --quiet --strict --site-dir $(VENV)/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $(VENV)/site
 	$(BIN)/pip-licenses --packages cbor2 cffi cryptography pycparser --partial-match --allow-only="MIT;Apache;BSD"
 
 bench: $(VENV)/.bench
+	$(BIN)/python -m pytest benchmarks --benchmark-json=benchmarks/results/functions.json
 	$(BIN)/python -m benchmarks.report
+	$(BIN)/python docs/bench.py
 
 # The long runs behind the figures in tests/results: a million mutated tokens, and its control.
 campaign: $(VENV)/.test

@@ -48,8 +48,9 @@ def from_text(text: str) -> bytes:
         raise Malformed("text", f"a {type(text).__name__}", allowed="a str that starts with lease1_")
     if len(text) > limits.MAX_TOKEN_TEXT:
         raise Malformed("too_large", f"{len(text)} characters", allowed=f"{limits.MAX_TOKEN_TEXT}")
-    if not text.startswith(PREFIX) or not text.isascii():
-        raise Malformed("text", "other text", allowed="lease1_ and unpadded base64url")
+    if not text.startswith(PREFIX) or not text.isascii() or not text[-1].isprintable() or text[-1] == " ":
+        asked, allowed, mend = _unlike(text)
+        raise Malformed("text", asked, allowed=allowed, would_pass=mend)
     body = text[len(PREFIX) :].encode("ascii")
     over = len(body) & 3
     if over == 1 or (over and body[-1] not in _LAST[over]):  # type: ignore[operator]
@@ -59,6 +60,18 @@ def from_text(text: str) -> bytes:
     except binascii.Error:
         raise Malformed("text", "other characters", allowed="canonical unpadded base64url") from None
     return data
+
+
+def _unlike(text: str) -> tuple[str, str, str]:
+    """Return for a text that is no token: what it is like, what is allowed, what would pass."""
+    allowed = "lease1_ and unpadded base64url"
+    if text != text.strip():
+        return "text with white space around it", allowed, "the text without it: text.strip()"
+    if text[:7].lower() == "bearer ":
+        return "a header's whole value", allowed, 'what comes after "Bearer "'
+    if text.startswith("<Lease"):
+        return "the repr of a Lease, which is redacted", allowed, "lease.token"
+    return "other text", allowed, "the token itself, as lease.token or attenuate issue give it"
 
 
 # --- writing --------------------------------------------------------------------------------------

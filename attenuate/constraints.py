@@ -409,7 +409,18 @@ def from_json(value: object) -> Constraint:
 one_of = OneOf
 none_of = NoneOf
 between = Between
-under = Under
 starts = Starts
 host = Host
 present = Present
+
+
+def under(*paths: str, optional: bool = False) -> Under:
+    """Return the constraint that a path is one of these or below; "/" for any absolute, "." relative.
+
+    Raises ValueError for a path that is not well formed, or that has a "*", which a path may have
+    and whoever writes one here does not mean.
+    """
+    for path in paths:
+        if isinstance(path, str) and "*" in path:
+            raise ValueError(f"under {path!r:.80}: no patterns; under('src') takes src and all below it")
+    return Under(*paths, optional=optional)

@@ -104,6 +104,8 @@ def _bound(value: Any, case: Case, index: int) -> Words:
 
 def _run(value: Any, case: Case, index: int) -> Words:
     asked = f"run {run_text(case.run)}" if case.run else "no run"
+    if case.run and any(attempt is None for _, attempt in case.run):
+        return asked, f"run {run_text(value)} and what it starts", "the run with its attempts, as in agt_1@2"
     return asked, f"run {run_text(value)} and what it starts", f"a lease for {asked}"
 
 

@@ -215,10 +215,16 @@ def grant(
 ) -> Grant:
     """Return a grant: `grant("repo.read", "repo.write.*", repo=one_of("clord"))`.
 
-    Keyword arguments are facts; `where` takes names that are no Python names ("args.path").
+    Keyword arguments are facts; `where` takes names that are no Python names ("args.path"). only:
+    no fact under "args." that is not named here.
     Raises TypeError or ValueError for what is no pattern or no constraint.
     """
-    return Grant(actions, {**(where or {}), **facts}, only=only)
+    if where is not None and not isinstance(where, Mapping):
+        raise TypeError(f"where is a {type(where).__name__}, not a mapping of fact to constraint")
+    named = {**(where or {}), **facts}
+    if only and named and not any(name.startswith("args.") for name in named):
+        raise ValueError('only looks at facts under "args."; name them so, as in where={"args.path": …}')
+    return Grant(actions, named, only=only)
 
 
 def check_where(where: Mapping[str, Constraint]) -> dict[str, Constraint]:

@@ -118,12 +118,15 @@ class Lease:
         Raises Forbidden `structure` for a lease that is sealed or bound, ValueError for sizes.
         """
         nonce = os.urandom(16) if nonce is None else nonce
-        if len(binding) != 32 or len(nonce) != 16:
-            raise ValueError("a binding is 32 bytes and a nonce is 16")
+        if type(binding) is not bytes or len(binding) != 32 or type(nonce) is not bytes or len(nonce) != 16:
+            raise ValueError("a binding is 32 bytes, from call_binding or http_binding; a nonce is 16")
         return Lease(chain.use(self._token, _now(now), nonce, binding), self._approvals)
 
     def attach(self, *approvals: Lease) -> Lease:
         """Return the lease with these approvals travelling along, after those it has."""
+        for approval in approvals:
+            if not isinstance(approval, Lease):
+                raise TypeError(f"a {type(approval).__name__} is no approval; give Lease.parse(text)")
         texts = tuple(write_token(approval._token) for approval in approvals)
         joined = (*self._approvals, *texts)
         split("~".join((write_token(self._token), *joined)))

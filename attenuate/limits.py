@@ -7,8 +7,6 @@ specification constant never changes within a token version; an implementation c
 from typing import Final
 
 # --- specification: specs/token.md -------------------------------------------------------------
-VERSION: Final = 1
-"""Version in the header."""
 MAX_TOKEN_TEXT: Final = 8 * 1024
 """Characters in one token's text (V1)."""
 MAX_TEXT: Final = 16 * 1024

@@ -52,7 +52,8 @@ class KeyRing:
 
     @classmethod
     def generate(cls, key_id: str, alg: str = "hmac") -> Self:
-        """Return a ring of one new key. alg: "hmac" or "ed25519"."""
+        """Return a ring of one new root key. alg: "hmac" or "ed25519"."""
+        _check_root(key_id)
         return cls({key_id: Key.generate(alg)})
 
     @property
@@ -108,6 +109,7 @@ class KeyRing:
 
     def rotate(self, key_id: str, alg: str | None = None) -> KeyRing:
         """Return a ring with a new key that mints; the others go on verifying."""
+        _check_root(key_id)
         if key_id in self._keys:
             raise ValueError(f"key id {key_id!r:.80} is taken; key ids are unique in a ring")
         current = self._keys[self._active] if self._active else None
@@ -212,6 +214,11 @@ class KeyRing:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a KeyRing does not pickle; save() it where keys may be kept")
+
+
+def _check_root(key_id: object) -> None:
+    if isinstance(key_id, str) and "/" in key_id:
+        raise ValueError(f'key id {key_id!r:.80}: a root has no "/"; for_audience derives keys that have')
 
 
 def _check_id(key_id: object, key: object) -> None:

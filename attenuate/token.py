@@ -12,7 +12,7 @@ from . import codec, limits
 from .block import BUDGET, ED25519, HMAC, Block, read_block
 from .errors import Malformed
 
-KEY_ID = re.compile(r"[ -~]{1,128}")
+KEY_ID = re.compile(rf"[ -~]{{1,{limits.MAX_KEY_ID}}}")
 """1 to 128 printable ASCII characters."""
 _HEADER = re.compile(rb"\x83\x01([\x05\x32])(?:[\x61-\x77]|\x78[\x18-\x80])([ -~]{1,128})")
 _ALGS = {b"\x05": HMAC, b"\x32": ED25519}

@@ -216,7 +216,7 @@ def _charges(chain: Chain, proof: Proof, request: Request, run: Run, leeway: int
 
 
 def _attempts(chain: Chain, ids: list[bytes], run: Run, untils: list[int]) -> list[Charge]:
-    """Return a register for each level of the run that blocks state (design: state, attempt)."""
+    """Return a register for each level of the run that blocks state (specs/token.md, runs)."""
     out: list[Charge] = []
     for level in range(len(run)):
         stated = first = None

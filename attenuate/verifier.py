@@ -14,9 +14,11 @@ from typing import NamedTuple, NoReturn, final
 from . import _engine, limits
 from .block import EXTENSION
 from .cache import CacheInfo
+from .call import call_binding, call_digest, flatten
 from .clear import Handler, Rules
 from .errors import Finding, LeaseError, Malformed
 from .fields import seconds
+from .lease import Lease
 from .request import Request
 from .ring import KeyRing
 from .verified import Verified
@@ -111,6 +113,34 @@ class Verifier:
         except LeaseError as error:
             del token  # error collectors show the local variables of a traceback
             raise error.with_traceback(None) from None
+
+    def verify_call(
+        self,
+        token: str,
+        *,
+        action: str,
+        run: str | None,
+        args: Mapping[str, object],
+        facts: Mapping[str, object] | None = None,
+        cost: Mapping[str, int] | None = None,
+        now: int | None = None,
+    ) -> Verified:
+        """Do as `verify` for a tool call, stating all that its JSON arguments say.
+
+        args: the arguments that will be passed on, as `flatten` takes them: they become the facts
+        under "args.", the fact `call` (their digest, for approvals of one call) and the binding (for
+        bound proofs). facts: what else the service states; names outside those. run: as text.
+
+        Raises ValueError where `facts` states an argument itself, and what `verify` raises.
+        """
+        stated = {**flatten(args), "call": call_digest(args).hex()}
+        for name in facts or ():
+            if name == "call" or name == "args" or str(name).startswith("args."):
+                raise ValueError(f"fact {name!r:.80} comes from args")
+        known = run if run is not None else Lease.parse(token).run
+        binding = call_binding(self.audience, known, action, args) if known else None
+        stated.update(facts or {})  # type: ignore[arg-type]
+        return self.verify(token, action=action, run=run, facts=stated, cost=cost, binding=binding, now=now)
 
     def explain(
         self,

@@ -337,5 +337,6 @@ def _approval(
     proof = frame.proof.without_tag()
     own = _case(chain, proof, case.request, case.now, case.rules, case.run, asked_for)
     for failure in failures(own):
-        return f"its block {failure.block} refuses, {failure.code}"
+        found = findings.describe(failure, own)
+        return f"its block {failure.block} refuses, {failure.code}: {found.asked}"
     return chain, proof

@@ -184,7 +184,7 @@ def page(results: Results) -> str:
     parts = (
         "# Benchmarks\n\nMade by `make bench`; not written by hand.\n",
         _place(results),
-        "## Targets\n\nOf the design, for the Python engine. A share of at most 1 meets the target.\n",
+        "## Targets\n\nFor the Python engine. A share of at most 1 meets the target.\n",
         targets(results),
         "## From text to decision, allowed\n",
         _plot("blocks", "Cost against blocks, all libraries"),

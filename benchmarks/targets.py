@@ -1,4 +1,4 @@
-"""The targets of the design (proof.md, Python engine), each with what was measured."""
+"""The targets of the Python engine, each with what was measured."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Target(NamedTuple):
 
 
 def targets(results: Results) -> list[Target]:
-    """Return all targets, in the order of the design."""
+    """Return all targets, in their order."""
     return [*_cold(results), *_warm(results), _denied(results), *_rest(results)]
 
 

@@ -72,6 +72,12 @@ def raw(*blocks: dict[Any, Any] | bytes, alg: str = "hmac", key_id: str | None =
     return wire.mint(blocks, {"hmac": 5, "ed25519": -19}[alg], key_id or KEY_IDS[alg], SECRETS[alg])
 
 
+def approval(about: bytes, key: Key, *more: dict[Any, Any], **changes: Any) -> wire.Parts:
+    """Return, by hand, the bearer of an approval of repo.read for the block of this id; changes as for `root`."""
+    changed = {"b6": [{0: ["repo.read"]}], "b9": {"calls": 1}, "b14": about, **changes}
+    return wire.mint([root(**changed), *more], -19, key.key_id, key.seed())
+
+
 def ask(action: str = "repo.read", **changes: Any) -> Request:
     """Return the usual request."""
     out: dict[str, Any] = {"audience": "github", "run": "agt_1@2", "facts": FACTS, **changes}

@@ -15,7 +15,7 @@ import cbor2
 import wire
 from wire import Parts
 
-from attenuate import Request, approve, demand
+from attenuate import Request
 
 RING, NOW = build.RING, build.NOW
 BINDING = b"b" * 32
@@ -44,9 +44,8 @@ def _originals() -> list[Original]:
     for alg in build.ALGS:
         rich: dict[Any, Any] = {
             7: [{0: ["*"], 1: {"repo": [0, ["secret"]]}}], 8: {"path": [3, ["src"]]}, 9: {"calls": 30, "usd": 5},
-            11: 3, 12: ["repo.close"], 16: {"agent": "a", "n": 1}, "acme/x": [1, {"y": "z"}],
+            11: 3, 12: ["repo.close"], 16: {"agent": "a", "n": 1},
         }  # fmt: skip
-        del rich["acme/x"]  # no verifier here knows it
         blocks = [
             build.root(**{f"b{key}": value for key, value in rich.items()}),
             {0: b"nonce 01", 2: [["agt_1"]], 5: NOW + 600, 6: [{0: ["repo.*"]}, {0: ["mail:send"], 2: True}]},
@@ -61,14 +60,10 @@ def _originals() -> list[Original]:
                 ("bound", parts.bound(NOW, b"n" * 16, BINDING)),
             ):
                 out.append(Original(f"{alg} {count} {kind}", made, (), request))
-        asks = build.lease(alg, approval=[demand("repo.read", keys=build.APPROVERS[:2], quorum=2)])
-        texts = [
-            approve(key, asks, "repo.read", allow_any_arguments=True, now=NOW).token
-            for key in build.APPROVERS[:2]
-        ]
-        out.append(
-            Original(f"{alg} approved", wire.parse(asks.token), tuple(map(wire.parse, texts)), build.ask())
-        )
+        keys = build.APPROVERS[:2]
+        asks = build.raw(build.root(b10=[[["repo.read"], [key.public for key in keys], 2]]), alg=alg)
+        said = tuple(build.approval(asks.ids[0], key).sealed() for key in keys)
+        out.append(Original(f"{alg} approved", asks, said, build.ask()))
     key = build.KEYS["hmac"].for_audience("github").seed()
     audience = wire.mint([build.root()], 5, "k1/github", key)
     return [*out, Original("hmac audience key", audience, (), build.ask())]

@@ -37,12 +37,7 @@ def yes(lease: Lease, key: Key = A, **terms: Any) -> Lease:
 
 # --- by hand: an approval as it is on the wire --------------------------------------------------------
 def by_hand(lease: Lease, key: Key = A, *more: dict[Any, Any], **changes: Any) -> wire.Parts:
-    """Return the bearer of an approval of repo.read for block 0; changes as for build.root."""
-    about = wire.parse(lease.token).ids[0]
-    fields = build.root(b6=[{0: ["repo.read"]}], b9={"calls": 1}, b14=about)
-    fields.update({int(name[1:]): value for name, value in changes.items()})
-    blocks = [{name: value for name, value in fields.items() if value is not None}, *more]
-    return wire.mint(blocks, -19, key.key_id, key.seed())
+    return build.approval(wire.parse(lease.token).ids[0], key, *more, **changes)
 
 
 def join(lease: Lease, *approvals: wire.Parts | Lease) -> str:

@@ -61,7 +61,6 @@ def test_the_literals_of_the_rfc() -> None:
     assert canonical(given).decode() == want
 
 
-@settings(max_examples=300)
 @given(own.documents)
 def test_another_implementation_writes_the_same(value: Any) -> None:
     assert canonical(value) == rfc8785.dumps(value)

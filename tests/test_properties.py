@@ -22,8 +22,9 @@ from attenuate.blockjson import block_to_json, fields_from_json
 from attenuate.cache import Cache
 from attenuate.clear import Case, Failure, Rules
 
-FEW = settings(max_examples=120)
-MANY = settings(max_examples=400)
+COUNT = settings.default.max_examples if settings.default else 100
+FEW = settings(max_examples=COUNT)
+MANY = settings(max_examples=4 * COUNT)
 CONTROL = settings(max_examples=2000, phases=[Phase.generate], report_multiple_bugs=False)
 
 
@@ -70,11 +71,11 @@ def test_a_clear_that_forgets_block_0_is_found(engine: Any, monkeypatch: pytest.
 GOOD = {
     f"{alg} {proof}": (made, request)
     for alg in build.ALGS
-    for lease in [build.lease(alg).narrow(now=build.NOW, ttl=60, notes={"why": "x"})]
+    for parts in [build.raw(build.root(), {0: b"8 bytes!", 5: build.NOW + 60, 16: {"why": "x"}}, alg=alg)]
     for proof, made, request in [
-        ("bearer", lease, build.ask()),
-        ("sealed", lease.seal(), build.ask()),
-        ("bound", lease.present(b"b" * 32, now=build.NOW, nonce=b"n" * 16), build.ask(binding=b"b" * 32)),
+        ("bearer", parts, build.ask()),
+        ("sealed", parts.sealed(), build.ask()),
+        ("bound", parts.bound(build.NOW, b"n" * 16, b"b" * 32), build.ask(binding=b"b" * 32)),
     ]
 }
 
@@ -82,8 +83,8 @@ GOOD = {
 def changed_byte_refuses(engine: Any) -> Callable[[], None]:
     @given(st.sampled_from(sorted(GOOD)), st.integers(0, 10**6), st.integers(1, 255))
     def prop(name: str, place: int, change: int) -> None:
-        lease, request = GOOD[name]
-        data = bytearray(wire.from_text(lease.token))
+        parts, request = GOOD[name]
+        data = bytearray(wire.from_text(parts.text))
         data[place % len(data)] ^= change
         assert build.verdict(engine, wire.to_text(bytes(data)), request) != build.OK
 
@@ -91,8 +92,8 @@ def changed_byte_refuses(engine: Any) -> Callable[[], None]:
 
 
 def test_any_changed_byte_refuses(engine: Any) -> None:
-    for lease, request in GOOD.values():
-        assert build.verdict(engine, lease, request) == build.OK
+    for parts, request in GOOD.values():
+        assert build.verdict(engine, parts, request) == build.OK
     MANY(changed_byte_refuses(engine))()
 
 
@@ -103,8 +104,8 @@ def test_a_verifier_without_the_last_proof_is_found(engine: Any) -> None:
 
 @pytest.mark.parametrize("name", sorted(GOOD))
 def test_every_bit_of_every_byte_counts(engine: Any, name: str) -> None:
-    lease, request = GOOD[name]
-    data = wire.from_text(lease.token)
+    parts, request = GOOD[name]
+    data = wire.from_text(parts.text)
     for place in range(len(data)):
         changed = bytearray(data)
         changed[place] ^= 1 << place % 8
@@ -188,7 +189,32 @@ def family(alg: str) -> list[tuple[str, dict[str, Any]]]:
     return texts
 
 
-FAMILIES = [member for alg in build.ALGS for member in family(alg)]
+def approvals() -> list[tuple[str, dict[str, Any]]]:
+    """A lease that asks two people, with their approvals in several states, and tokens of an audience key."""
+    keys = build.APPROVERS[:2]
+    asks = build.raw(build.root(b10=[[["repo.read"], [key.public for key in keys], 2]]))
+    said = [build.approval(asks.ids[0], key, b8={"path": [3, ["src"]]}).sealed().text for key in keys]
+    parts = wire.parse(said[0])
+    broken = wire.Parts(parts.header, parts.blocks, (b"s" * 64,), parts.proof).text
+    other = wire.Parts(parts.header, parts.blocks, parts.sigs, wire.parse(said[1]).proof).text
+    texts = [
+        said,
+        said[::-1],
+        said[:1],
+        [said[0]] * 2,
+        [broken, said[1]],
+        [other, said[1]],
+        [broken, *said],
+        ["x"],
+    ]
+    derived = build.KEYS["hmac"].for_audience("github").seed()
+    forged = [
+        wire.mint([build.root()], 5, key_id, derived).text for key_id in ("k1/github", "k1/other", "k1")
+    ]
+    return [*(("~".join([asks.text, *each]), {}) for each in texts), *((text, {}) for text in forged)]
+
+
+FAMILIES = [*approvals(), *(member for alg in build.ALGS for member in family(alg))]
 STEPS = st.tuples(
     st.sampled_from(FAMILIES),
     st.sampled_from(("repo.read", "repo.read", "repo.delete")),
@@ -261,7 +287,7 @@ CODES = {
 
 def test_refusals_and_their_order_are_the_models(engine: Any) -> None:
     seen: Counter[str] = Counter()
-    settings(MANY, max_examples=800)(model_agrees(engine, seen))()
+    settings(max_examples=8 * COUNT)(model_agrees(engine, seen))()
     assert set(seen) == CODES, "the draws must reach every code"
     assert seen["pass"] > 60
 

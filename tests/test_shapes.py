@@ -22,48 +22,41 @@ def alg(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def block_of(size: int) -> dict[Any, Any]:
-    """Return a block 1 of exactly `size` bytes."""
-    made = {0: b"8 bytes!", 16: {"a": "y" * (size - 20)}}
-    return {**made, 16: {"a": "y" * (2 * size - 20 - len(wire.encode(made)))}}
+EMPTY: dict[Any, Any] = {0: b"8 bytes!"}
 
 
-#                         the largest that is taken                        one more
-V1: dict[str, tuple[Callable[[str], wire.Parts], Callable[[str], wire.Parts], str]] = {
-    "a block of 4 KiB": (
-        lambda alg: build.raw(build.root(), wire.encode(block_of(4096 - 35 * (alg == "ed25519"))) if alg == "hmac" else block_of(4061), alg=alg),
-        lambda alg: build.raw(build.root(), block_of(4097 - 35 * (alg == "ed25519")), alg=alg),
-        "too_large",
-    ),
-    "16 blocks": (
-        lambda alg: build.raw(build.root(), *[{0: b"8 bytes!"}] * 15, alg=alg),
-        lambda alg: build.raw(build.root(), *[{0: b"8 bytes!"}] * 16, alg=alg),
-        "too_large",
-    ),
-    "64 grants": (
-        lambda alg: build.raw(build.root(), {0: b"8 bytes!", 6: [{0: ["*"]}] * 40, 7: [{0: ["x"]}] * 24}, alg=alg),
-        lambda alg: build.raw(build.root(), {0: b"8 bytes!", 6: [{0: ["*"]}] * 40, 7: [{0: ["x"]}] * 25}, alg=alg),
-        "too_large",
-    ),
-    "32 units over all blocks": (
-        lambda alg: build.raw(build.root(), *[{0: b"8 bytes!", 9: {"calls": n}} for n in (1,)] * 1,
-                              *[{0: b"8 bytes!", 9: {"calls": 1}}] * 13, alg=alg),
-        lambda alg: build.raw(build.root(), *[{0: b"8 bytes!", 9: {f"u{n}": 1 for n in range(11)}}] * 3, alg=alg),
-        "too_large",
-    ),
-    "a run of 8": (
-        lambda alg: build.raw(build.root(b2=[["agt_1", 2]]), {0: b"8 bytes!", 2: [["agt_1"]]}, alg=alg),
-        lambda alg: build.raw(build.root(b2=[["agt_1", 2]] * 9), alg=alg),
-        "shape",
-    ),
-}  # fmt: skip
+def block_of(size: int, alg: str) -> dict[Any, Any]:
+    """Return a block of exactly `size` bytes, the next_key of an ed25519 chain counted."""
+    size -= 35 * (alg == "ed25519")
+    made = {**EMPTY, 16: {"a": "y" * (size - 20)}}
+    return {**EMPTY, 16: {"a": "y" * (2 * size - 20 - len(wire.encode(made)))}}
+
+
+def grants(allowed: int, denied: int) -> dict[Any, Any]:
+    return {**EMPTY, 6: [{0: ["*"]}] * allowed, 7: [{0: ["x"]}] * denied}
+
+
+RUN = [["agt_1"], *([name] for name in "bcdefghi")]
+#  the blocks after block 0 that are taken at most, and with one more; each for an algorithm
+V1: dict[str, tuple[Callable[[str], list[Any]], Callable[[str], list[Any]], str]] = {
+    "a block of 4 KiB": (lambda alg: [block_of(4096, alg)], lambda alg: [block_of(4097, alg)], "too_large"),
+    "16 blocks": (lambda alg: [EMPTY] * 15, lambda alg: [EMPTY] * 16, "too_large"),
+    "64 grants": (lambda alg: [grants(40, 24)], lambda alg: [grants(40, 25)], "too_large"),
+    "a run of 8": (lambda alg: [{**EMPTY, 2: RUN[:8]}], lambda alg: [{**EMPTY, 2: RUN}], "shape"),
+}
 
 
 @pytest.mark.parametrize("name", V1)
 def test_sizes(engine: Any, alg: str, name: str) -> None:
     fits, more, code = V1[name]
-    assert build.verdict(engine, fits(alg)) == OK
-    assert build.verdict(engine, more(alg)) == (MALFORMED, code, None)
+    ask = build.ask(run="agt_1@2/b/c/d/e/f/g/h")
+    assert build.verdict(engine, build.raw(build.root(), *fits(alg), alg=alg), ask) == OK
+    assert build.verdict(engine, build.raw(build.root(), *more(alg), alg=alg), ask) == (MALFORMED, code, None)
+
+
+def test_a_block_of_4_kib_is_that() -> None:
+    for alg in build.ALGS:
+        assert len(build.raw(build.root(), block_of(4096, alg), alg=alg).blocks[1]) == 4096
 
 
 def test_the_budget_units_of_all_blocks_count_together(engine: Any) -> None:

@@ -159,6 +159,11 @@ def read_constraint(text: str, optional: bool = False) -> Constraint:
     found = _KIND.fullmatch(text)
     if found:
         kind, values = _KINDS[found[1]], found[2]  # type: ignore[assignment]
+    elif re.match(r"[a-z]+:(?!//)", text) or re.fullmatch(r"[^/]*[0-9]\.\.[^/]*|\.\.[^/]+", text):
+        known = ", ".join(f"{each}:" for each in _KINDS)
+        raise ValueError(
+            f"{text!r:.60} is no kind: {known} 1..9, any; is:{text:.40} if the text itself is meant"
+        )
     operand = values.split("|")
     if "" in operand:
         raise ValueError("an empty value; if the empty text is meant, write it as JSON: fact:='\"\"'")

@@ -89,7 +89,11 @@ def save_ring(ring: KeyRing, path: str, *, overwrite: bool = False) -> None:
     try:
         ring.save(path, overwrite=overwrite)
     except FileExistsError:
-        raise CommandError(f"{path} is there, and is not overwritten", "give another file", FAILED) from None
+        raise CommandError(
+            f"{path} is there, and is not overwritten",
+            "--out FILE names another; keys rotate adds a key to this one",
+            FAILED,
+        ) from None
     except OSError as fault:  # its file name is that of a temporary one
         raise CommandError(f"{path}: {fault.strerror or fault}", code=FAILED) from None
 

@@ -9,7 +9,6 @@ An approval serves the block that asks for it and its descendants, and nothing e
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Mapping
 from itertools import takewhile
 
@@ -18,7 +17,7 @@ from .block import APPROVAL, AUDIENCE, ED25519
 from .call import call_digest
 from .clear import run_of
 from .constraints import Constraint, OneOf
-from .fields import make_fields
+from .fields import make_fields, moment
 from .grants import Demand, Grant, matches
 from .keys import Key
 from .lease import Lease
@@ -57,7 +56,9 @@ def approve(
     meant = dict(where or {})
     if args is not None:
         meant["call"] = OneOf(call_digest(args).hex())
-    if not meant and not allow_any_arguments:
+    if any("*" in action for action in actions):
+        raise ValueError("an approval is of exact actions, without *")
+    if all(constraint.optional for constraint in meant.values()) and not allow_any_arguments:
         raise ValueError("say what is approved: args=…, where=…, or allow_any_arguments=True")
     if key.alg != ED25519:
         raise ValueError("an approver's key is ed25519")
@@ -77,7 +78,7 @@ def approve(
                         "budget": {"calls": calls},
                     },
                     index=0,
-                    now=int(time.time()) if now is None else now,
+                    now=moment(now),
                     asked_for=bytes.fromhex(lease.block_ids[index]),
                 )
                 return Lease(chain.seal(chain.start(key, key.key_id, fields, os.urandom(32))))

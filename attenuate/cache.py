@@ -16,7 +16,7 @@ from . import limits
 
 V = TypeVar("V")
 OVERHEAD: Final = 1024
-FACTOR: Final = 16
+FACTOR: Final = 48
 
 
 class CacheInfo(NamedTuple):

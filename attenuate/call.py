@@ -84,12 +84,16 @@ def flatten(args: Mapping[str, object], name: str = "args") -> dict[str, Fact]:
     return facts
 
 
+def _join(name: str, key: str) -> str:
+    if len(name) + len(key) >= limits.MAX_BLOCK:
+        raise Malformed("too_large", "the name of an argument", allowed=f"{limits.MAX_BLOCK} characters")
+    return f"{name}.{key}"
+
+
 def _put(facts: dict[str, Fact], name: str, fact: Fact) -> None:
     """State a fact; the bounds of V1 are kept while flattening, not after."""
     if len(facts) >= limits.MAX_FACTS and name not in facts:
         raise Malformed("too_large", "arguments of more facts", allowed=f"{limits.MAX_FACTS} facts")
-    if len(name) > limits.MAX_BLOCK:
-        raise Malformed("too_large", "the name of an argument", allowed=f"{limits.MAX_BLOCK} characters")
     facts[name] = fact
 
 
@@ -103,7 +107,8 @@ def _flatten(name: str, value: object, facts: dict[str, Fact], depth: int) -> No
         if depth == limits.MAX_JSON_DEPTH:
             raise Malformed("facts", f"nesting beyond {depth}", allowed="JSON arguments")
         for key, member in value.items():
-            _flatten(f"{name}.{key}", member, facts, depth + 1)
+            if member is not None:
+                _flatten(_join(name, key), member, facts, depth + 1)
     elif isinstance(value, (list, tuple)):
         _flatten_list(name, value, facts, depth)
     else:

@@ -105,7 +105,9 @@ def seal(token: Token) -> Token:
     """Return the token sealed: it can be used and not narrowed; raises Forbidden `structure`."""
     secret = _secret(token, "sealed")
     h = hash_chain(token.header, token.blocks)[-1]
-    return token._replace(proof=Proof(SEALED, _authenticate(token.alg, secret, sealed_message(h))))
+    made = token._replace(proof=Proof(SEALED, _authenticate(token.alg, secret, sealed_message(h))))
+    _check_size(made)
+    return made
 
 
 def use(token: Token, iat: int, nonce: bytes, binding: bytes) -> Token:
@@ -113,7 +115,9 @@ def use(token: Token, iat: int, nonce: bytes, binding: bytes) -> Token:
     secret = _secret(token, "presented")
     h = hash_chain(token.header, token.blocks)[-1]
     tag = _authenticate(token.alg, secret, used_message(h, iat, nonce, binding))
-    return token._replace(proof=Proof(BOUND_PROOF, tag, iat, nonce, binding))
+    made = token._replace(proof=Proof(BOUND_PROOF, tag, iat, nonce, binding))
+    _check_size(made)
+    return made
 
 
 def _authenticate(alg: int, secret: bytes, message: bytes) -> bytes:

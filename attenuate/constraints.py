@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final, Self
 from . import codec, limits
 from .errors import Malformed
 from .request import Scalar
-from .words import brief, either
+from .words import brief, either, steady
 
 _PATH = re.compile(
     r"/?(?!~)(?!\.{1,2}(?:/|\Z))[^/\\\x00-\x1f\x7f-\x9f]+"
@@ -125,6 +125,7 @@ class Constraint(ABC):
     def __hash__(self) -> int:
         return hash((self.kind, self.operand, self.optional))
 
+    @steady
     def __repr__(self) -> str:
         return (
             f"{self.name}({', '.join(map(repr, self.operand))}{', optional=True' if self.optional else ''})"
@@ -257,7 +258,7 @@ class Under(_Texts):
     of beginning an operand cannot be told, because nobody here knows where the path starts.
     """
 
-    __slots__ = ("_absolute", "_relative")
+    __slots__ = ("_absolute", "_exact", "_relative")
     kind = 3
     name = "under"
     wanted = "path"
@@ -279,13 +280,14 @@ class Under(_Texts):
                 self._relative = True
             prefixes.append("/" if path == "/" else f"{path}/")
         self._prefixes = tuple(prefixes)
+        self._exact = frozenset(operand)
 
     def told(self, value: Any) -> bool | None:
-        if value in self.operand or value.startswith(self._prefixes):
+        if value in self._exact or value.startswith(self._prefixes):
             return True
         if value[0] == "/":
             return None if self._relative else False
-        if "." in self.operand:
+        if "." in self._exact:
             return True
         return None if self._absolute else False
 
@@ -356,6 +358,7 @@ class Present(Constraint):
     def words(self) -> str:
         return "anything"
 
+    @steady
     def __repr__(self) -> str:
         return f"present({'optional=True' if self.optional else ''})"
 

@@ -6,7 +6,6 @@ may be done, each later one "and only". Nothing is merged that could read as mor
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from . import blockjson
@@ -28,6 +27,7 @@ from .block import (
     WHERE,
     Block,
 )  # fmt: skip
+from .fields import moment
 from .findings import clock
 from .grants import where_words
 from .lease import Lease
@@ -65,11 +65,11 @@ def describe(lease: Lease, *, now: int | None = None) -> str:
 
     now: seconds since 1970, for the time that is left; by default the clock's.
     """
-    moment = int(time.time()) if now is None else now
+    at = moment(now)
     rows: list[tuple[str, str]] = []
     for index, block in enumerate(lease.unverified_blocks):
-        lines = _block(block, index, moment)
-        mark = f"block {index}" + (f", key {lease.key_id}" if index == 0 else "")
+        lines = _block(block, index, at)
+        mark = f"block {index}" + (f", key {shown(lease.key_id)}" if index == 0 else "")
         rows.append((lines[0], mark))
         rows += [(line, "") for line in lines[1:]]
     width = min(max(len(text) for text, _ in rows), 72)

@@ -7,9 +7,11 @@ Each wrong type fails here, with what was expected.
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypedDict
 
 from . import limits
@@ -37,6 +39,7 @@ from .constraints import Constraint
 from .errors import Malformed
 from .grants import Demand, Grant, check_patterns, check_where, deny_fault
 from .request import make_run
+from .words import brief
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -77,6 +80,20 @@ def seconds(value: int | str) -> int:
     if not found:
         raise ValueError(f'duration {value!r:.40}; give seconds above 0, or text such as "90s", "15m", "1h"')
     return int(found[1]) * _UNITS[found[2]]
+
+
+def moment(now: int | None, clock: Callable[[], float] | None = None) -> int:
+    """Return `now`, whole seconds since 1970, or the clock's where it is None.
+
+    Raises TypeError or ValueError for anything else.
+    """
+    if now is None:
+        return math.floor((clock or time.time)())
+    if type(now) is not int:
+        raise TypeError(f"now is a {type(now).__name__}; give whole seconds since 1970")
+    if not 0 <= now <= limits.SAFE_MAX:
+        raise ValueError(f"now is {brief(now)}; give whole seconds since 1970")
+    return now
 
 
 def make_fields(

@@ -18,7 +18,7 @@ from . import codec, constraints, limits
 from .constraints import Constraint, Present
 from .errors import Malformed
 from .request import OPAQUE, Fact, Opaque, Request, Scalar
-from .words import shown
+from .words import shown, steady
 
 PATTERN = re.compile(r"[!-)+-}]{0,127}(?:[!-)+-}]|[.:/]\*)|\*")
 """An action; or text ending in "*" right after ".", ":" or "/"; or "*" alone."""
@@ -51,7 +51,6 @@ class _Absent:
 
 
 ABSENT: Final = _Absent()
-_NOWHERE: Final[dict[str, Constraint]] = {}
 
 
 def look_up(request: Request, name: str) -> Fact | _Absent:
@@ -195,6 +194,7 @@ class Grant:
     def __hash__(self) -> int:
         return hash(codec.encode(self.to_wire()))
 
+    @steady
     def __repr__(self) -> str:
         return f"Grant({self.to_json()!r})"
 
@@ -290,6 +290,7 @@ class Demand:
     def __hash__(self) -> int:
         return hash((self.actions, self.keys, self.quorum))
 
+    @steady
     def __repr__(self) -> str:
         return f"Demand({self.to_json()!r})"
 
@@ -333,7 +334,7 @@ def read_grant(value: object) -> Grant:
         raise Malformed("cbor", "a map key of another type", allowed="text or integers")
     self = Grant.__new__(Grant)
     self.actions = read_patterns(value[0])
-    self.where = read_where(value[1]) if 1 in value else _NOWHERE
+    self.where = read_where(value[1]) if 1 in value else {}
     self.only = 2 in value
     return self
 

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import hmac
 import os
-import time
 from typing import NoReturn, Self, Unpack, final
 
-from . import chain, limits
+from . import chain
 from .block import Block
 from .clear import run_of
-from .fields import Terms, make_fields
+from .fields import Terms, make_fields, moment
 from .request import run_text
 from .token import PROOFS, Token, read_token, split, write_token
-from .words import brief
+from .words import steady
 
 
 @final
@@ -100,7 +99,7 @@ class Lease:
 
         Raises Forbidden `structure` for a sealed or bound lease, TypeError or ValueError for terms.
         """
-        fields = make_fields(terms, index=len(self._token.blocks), now=_now(now))
+        fields = make_fields(terms, index=len(self._token.blocks), now=moment(now))
         return Lease(chain.extend(self._token, fields, os.urandom(32)), self._approvals)
 
     def seal(self) -> Lease:
@@ -120,7 +119,7 @@ class Lease:
         nonce = os.urandom(16) if nonce is None else nonce
         if type(binding) is not bytes or len(binding) != 32 or type(nonce) is not bytes or len(nonce) != 16:
             raise ValueError("a binding is 32 bytes, from call_binding or http_binding; a nonce is 16")
-        return Lease(chain.use(self._token, _now(now), nonce, binding), self._approvals)
+        return Lease(chain.use(self._token, moment(now), nonce, binding), self._approvals)
 
     def attach(self, *approvals: Lease) -> Lease:
         """Return the lease with these approvals travelling along, after those it has."""
@@ -140,6 +139,7 @@ class Lease:
     def __hash__(self) -> int:
         return hash(self.block_ids)
 
+    @steady
     def __repr__(self) -> str:
         return f"<Lease {self.block_ids[-1]}, {self.proof}, {len(self._token.blocks)} block(s), key {self.key_id}>"
 
@@ -151,13 +151,3 @@ class Lease:
 
     def __deepcopy__(self, memo: object) -> Lease:
         return self
-
-
-def _now(now: int | None) -> int:
-    if now is None:
-        return int(time.time())
-    if type(now) is not int:
-        raise TypeError(f"now is a {type(now).__name__}; give whole seconds since 1970")
-    if not 0 <= now <= limits.SAFE_MAX:
-        raise ValueError(f"now is {brief(now)}; give whole seconds since 1970")
-    return now

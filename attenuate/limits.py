@@ -54,5 +54,5 @@ REPLAY_WINDOW: Final = 120
 # --- implementation -----------------------------------------------------------------------------
 MAX_LEEWAY: Final = 60
 """Seconds: the most clock leeway a verifier may be given."""
-CACHE_BYTES: Final = 32 * 1024 * 1024
+CACHE_BYTES: Final = 64 * 1024 * 1024
 """Bytes of memory, about, in which a verifier keeps authentic chains by default."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, TypeAlias, final
 
 from . import limits
 from .errors import Malformed
-from .words import brief
+from .words import brief, steady
 
 
 @final
@@ -149,8 +150,8 @@ def _no_fact(name: object, what: str) -> Malformed:
     )
 
 
-_NONE: Final[Mapping[str, object]] = {}
-_NO_COST: Final[dict[str, int]] = {}
+_NONE: Final[Mapping[str, object]] = MappingProxyType({})
+_NO_COST: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class Request:
@@ -181,8 +182,8 @@ class Request:
     action: str
     audience: str
     run: Run | None
-    facts: dict[str, Fact]
-    cost: dict[str, int]
+    facts: Mapping[str, Fact]
+    cost: Mapping[str, int]
     binding: bytes | None
     arguments: tuple[str, ...]
     has_opaque: bool
@@ -217,7 +218,7 @@ class Request:
         put(self, "run", None if run is None else make_run(run))
         put(self, "binding", binding)
         checked, arguments, has_opaque = _facts(_NONE if facts is None else facts)
-        put(self, "facts", checked)
+        put(self, "facts", MappingProxyType(checked))
         put(self, "arguments", arguments)
         put(self, "has_opaque", has_opaque)
         put(self, "_grammatical", {})
@@ -242,6 +243,7 @@ class Request:
             self._grammatical[key] = known
         return known
 
+    @steady
     def __repr__(self) -> str:
         run = None if self.run is None else run_text(self.run)
         return f"Request({self.action!r}, audience={self.audience!r}, run={run!r}, facts={list(self.facts)})"
@@ -271,7 +273,7 @@ def _facts(facts: Mapping[str, object]) -> tuple[dict[str, Fact], tuple[str, ...
     return out, tuple(arguments), has_opaque
 
 
-def _cost(cost: Mapping[str, int]) -> dict[str, int]:
+def _cost(cost: Mapping[str, int]) -> Mapping[str, int]:
     if not isinstance(cost, Mapping):
         raise Malformed("facts", f"cost is a {type(cost).__name__}", allowed="a mapping by unit")
     for unit, amount in cost.items():
@@ -279,4 +281,4 @@ def _cost(cost: Mapping[str, int]) -> dict[str, int]:
             raise Malformed("facts", f"cost {brief(unit)}: {brief(amount)}", allowed="a unit and 0 to 2^53-1")
         if unit == "calls" and amount != 1:
             raise Malformed("facts", f"cost calls: {brief(amount)}", allowed="a request is one call")
-    return dict(cost)
+    return MappingProxyType(dict(cost))

@@ -15,17 +15,17 @@ import errno
 import json
 import os
 import stat
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NoReturn, Self, Unpack, final
 
 from . import chain
 from .block import ED25519, HMAC
-from .fields import Terms, make_fields
+from .fields import Terms, make_fields, moment
 from .keys import Key
 from .lease import Lease
 from .token import KEY_ID
+from .words import steady
 
 
 @final
@@ -100,10 +100,7 @@ class KeyRing:
         """
         if self._active is None:
             raise ValueError("this ring only verifies; mint with the ring that holds the secret")
-        issued = int(time.time()) if now is None else now
-        if type(issued) is not int:
-            raise TypeError(f"now is a {type(now).__name__}; give whole seconds since 1970")
-        fields = make_fields(terms, index=0, now=issued)
+        fields = make_fields(terms, index=0, now=moment(now))
         key = self._keys[self._active]
         return Lease(chain.start(key, self._active, fields, os.urandom(32)))
 
@@ -209,6 +206,7 @@ class KeyRing:
                 raise PermissionError(errno.EACCES, why, os.fspath(path))
         return ring
 
+    @steady
     def __repr__(self) -> str:
         return f"<KeyRing {', '.join(self._keys)}; mints with {self._active}>"
 

@@ -6,22 +6,40 @@ verified = verifier.verify(token, action="repo.read", run="agt_1@2", facts={"rep
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, NoReturn, final
+from functools import wraps
+from typing import Any, NamedTuple, NoReturn, TypeVar, cast, final
 
 from . import _engine, limits
 from .block import EXTENSION
 from .cache import CacheInfo
 from .call import call_binding, call_digest, flatten
 from .clear import Handler, Rules
-from .errors import Finding, LeaseError, Malformed
-from .fields import seconds
+from .errors import Finding, Malformed
+from .fields import moment, seconds
 from .lease import Lease
 from .request import Request
 from .ring import KeyRing
 from .verified import Verified
+from .words import steady
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _without_token(method: F) -> F:
+    """Let no error carry the token: collectors show the local variables of every frame."""
+
+    @wraps(method)
+    def call(self: Verifier, token: str, *args: Any, **asked: Any) -> Any:
+        try:
+            return method(self, token, *args, **asked)
+        except Exception as error:
+            del token
+            error.__context__ = None
+            raise error.with_traceback(None) from None
+
+    return cast(F, call)
 
 
 class Explanation(NamedTuple):
@@ -87,6 +105,7 @@ class Verifier:
         self._clock = clock
         self._allow_unstated_run = allow_unstated_run is True
 
+    @_without_token
     def verify(
         self,
         token: str,
@@ -108,12 +127,10 @@ class Verifier:
         """
         request = Request(action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding)
         self._mine(request)
-        try:
-            return _engine.verify(token, request, self.keys, self._now(now), self._rules, self._cache)
-        except LeaseError as error:
-            del token  # error collectors show the local variables of a traceback
-            raise error.with_traceback(None) from None
+        at = moment(now, self._clock)
+        return _engine.verify(token, request, self.keys, at, self._rules, self._cache)
 
+    @_without_token
     def verify_call(
         self,
         token: str,
@@ -142,6 +159,7 @@ class Verifier:
         stated.update(facts or {})  # type: ignore[arg-type]
         return self.verify(token, action=action, run=run, facts=stated, cost=cost, binding=binding, now=now)
 
+    @_without_token
     def explain(
         self,
         token: str,
@@ -159,17 +177,16 @@ class Verifier:
         """
         request = Request(action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding)
         self._mine(request)
-        found = _engine.explain(token, request, self.keys, self._now(now), self._rules, self._cache)
+        at = moment(now, self._clock)
+        found = _engine.explain(token, request, self.keys, at, self._rules, self._cache)
         return Explanation(found)
 
+    @_without_token
     def check(self, token: str, request: Request, *, now: int | None = None) -> Verified:
         """Do as `verify` for a request that is at hand; its audience must be this verifier's."""
         self._mine(request)
-        try:
-            return _engine.verify(token, request, self.keys, self._now(now), self._rules, self._cache)
-        except LeaseError as error:
-            del token
-            raise error.with_traceback(None) from None
+        at = moment(now, self._clock)
+        return _engine.verify(token, request, self.keys, at, self._rules, self._cache)
 
     def _mine(self, request: Request) -> None:
         if not isinstance(request, Request):
@@ -188,12 +205,6 @@ class Verifier:
         """Return what the cache holds and how often it was asked; None where there is none."""
         return None if self._cache is None else self._cache.info()
 
-    def _now(self, now: int | None) -> int:
-        if now is None:
-            return math.floor(self._clock())
-        if type(now) is not int:
-            raise TypeError(f"now is a {type(now).__name__}; give whole seconds since 1970")
-        return now
-
+    @steady
     def __repr__(self) -> str:
         return f"<Verifier for {self.audience}, keys {', '.join(self.keys)}, {_engine.NAME} engine>"

@@ -6,10 +6,19 @@ around it is written with quotes and escapes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 MOST = 120
 """Characters of one list or condition that an error shows."""
+
+
+_PLAIN: Final = re.compile(r"[A-Za-z_./:@*+-][A-Za-z0-9_./:@*+-]*")
+_TAKEN: Final = frozenset(("true", "false", "None", "or", "and", "not", "anything"))
 
 
 def shown(value: object) -> str:
@@ -17,9 +26,22 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        plain = value.isprintable() and " " not in value and "'" not in value
-        return value if plain and value and not value[0].isdigit() else repr(value)
+        plain = _PLAIN.fullmatch(value) and value not in _TAKEN
+        return value if plain else repr(value)
     return repr(value)
+
+
+def steady(method: Callable[[T], str]) -> Callable[[T], str]:
+    """Let a __repr__ not fail on a value that was refused while it was made: reports show those."""
+
+    @wraps(method)
+    def text(self: T) -> str:
+        try:
+            return method(self)
+        except AttributeError:
+            return f"<{type(self).__name__}, not made>"
+
+    return text
 
 
 def brief(value: object) -> str:

@@ -6,6 +6,7 @@ approvals  by A for block 0 ~ by B for block 0 ~ by C for block 1
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -318,10 +319,28 @@ def test_an_approval_cannot_be_narrowed() -> None:
         yes(lease).narrow(ttl=60, now=NOW)
 
 
-def test_an_approval_is_made_now_where_no_time_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.time", lambda: NOW + 0.5)
+def test_an_approval_is_made_now_where_no_time_is_given() -> None:
+    before = int(time.time())
+    made = approve(A, asking(), "repo.read", args={}).unverified_blocks[0].get("issued_at")
+    assert before <= made <= time.time()
+
+
+@pytest.mark.parametrize(
+    "terms", [{}, {"where": {}}, {"where": {"n": one_of(1, optional=True)}}, {"only": True}]
+)
+def test_an_approval_says_what_it_approves(terms: dict[str, Any]) -> None:
     lease = asking()
-    assert approve(A, lease, "repo.read", args={}).unverified_blocks[0].get("issued_at") == NOW
+    assert approve(A, lease, "repo.read", **{**terms, "args": {"n": 1}}, now=NOW)
+    assert approve(A, lease, "repo.read", **terms, allow_any_arguments=True, now=NOW)
+    with pytest.raises(ValueError, match="what is approved"):
+        approve(A, lease, "repo.read", **terms, now=NOW)
+
+
+def test_an_approval_is_of_exact_actions() -> None:
+    lease = asking("hmac", demand("repo.*", keys=[A]))
+    assert approve(A, lease, "repo.read", "repo.close", args={}, now=NOW)
+    with pytest.raises(ValueError, match="exact actions"):
+        approve(A, lease, "repo.*", args={}, now=NOW)
 
 
 def test_a_lease_whose_run_is_open_below_can_be_approved(engine: Any) -> None:

@@ -171,7 +171,7 @@ def sorted_map(value: dict[int, Any]) -> dict[int, Any]:
     ("make", "error"),
     [
         (lambda: grant(), ValueError), (lambda: Grant("repo.read"), TypeError), (lambda: Grant([]), ValueError),
-        (lambda: grant("x", repo="clord"), TypeError), (lambda: grant("x", where=[1]), TypeError),
+        (lambda: grant("x", repo="clord"), TypeError), (lambda: grant("x", where=[1]), TypeError), (lambda: Grant(["x"], [1]), TypeError),
         (lambda: grant("x", where={1: one_of("a")}), TypeError), (lambda: grant("x", only=1), TypeError),
         (lambda: grant(1), ValueError), (lambda: grant("x", f=object()), TypeError),
         (lambda: demand(keys=build.APPROVERS[:1]), ValueError), (lambda: demand("x", keys=[]), ValueError),

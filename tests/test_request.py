@@ -196,6 +196,8 @@ def test_a_request_does_not_change_and_shows_no_values() -> None:
     request = ask(facts={"password": "hunter2"}, run="a@1")
     with pytest.raises(AttributeError):
         request.action = "y"
+    with pytest.raises(AttributeError):
+        del request.action
     assert request.action == "x"
     assert repr(request) == "Request('x', audience='s', run='a@1', facts=['password'])"
     assert "hunter2" not in repr(request)

@@ -70,6 +70,9 @@ def test_nobody_makes_a_verified() -> None:
         pickle.dumps(verified)
     with pytest.raises(AttributeError):
         verified.anything = 1  # type: ignore[attr-defined]
+    for change in (lambda: setattr(verified, "request", None), lambda: delattr(verified, "request")):
+        with pytest.raises(AttributeError, match="does not change"):
+            change()
 
 
 def test_the_notes_are_a_copy() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
@@ -44,7 +45,8 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str) -> NoReturn:
-        raise CommandError(message, f"{self.prog} --help", USAGE)
+        # a part of a token that a line end cut off has no prefix to know it by
+        raise CommandError(re.sub(r"[A-Za-z0-9_-]{32,}", "…", message), f"{self.prog} --help", USAGE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

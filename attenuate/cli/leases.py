@@ -11,6 +11,7 @@ from ..describe import authority, describe
 from ..fields import Terms
 from ..findings import clock
 from ..lease import Lease
+from ..words import shown as shown_text
 from .output import OK, CommandError, Console
 from .terms import GRAMMAR, add_terms, read_terms
 from .values import add_keys, add_now, add_token, load_ring, read_object, read_token
@@ -108,7 +109,10 @@ def present(args: argparse.Namespace, out: Console) -> int:
         raise CommandError("the lease states no run", "give --as RUN")
     call = read_object(args.arguments, "--args")
     binding = call_binding(args.audience, run, args.action, call)
-    return _print(lease.present(binding, now=args.now), out)
+    try:
+        return _print(lease.present(binding, now=args.now), out)
+    except ValueError as fault:
+        raise CommandError(str(fault)) from None
 
 
 def inspect(args: argparse.Namespace, out: Console) -> int:
@@ -139,7 +143,7 @@ def _print(lease: Lease, out: Console) -> int:
     data = authority(lease)
     until = f", until {clock(data['expires'])}" if data["expires"] is not None else ""
     count = len(lease.block_ids)
-    summary = f"{lease.run or 'no run'}{until}: {count} block{'s' if count > 1 else ''}, {lease.proof}, key {lease.key_id}"
+    summary = f"{lease.run or 'no run'}{until}: {count} block{'s' if count > 1 else ''}, {lease.proof}, key {shown_text(lease.key_id)}"
     shown = {name: data[name] for name in ("key_id", "proof", "run", "audience", "expires", "block_ids")}
     out.secret(lease.token, shown, summary)
     return OK

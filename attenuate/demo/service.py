@@ -189,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         size = self.headers.get("Content-Length", "")
-        if self.path != "/call" or not size.isdecimal() or int(size) > MAX_BODY:
+        if self.path != "/call" or not size.isdecimal() or len(size) > 9 or int(size) > MAX_BODY:
             self.close_connection = True  # what follows was not read
             status, data = 400, _problem(400, f"POST /call with at most {MAX_BODY} bytes")
         else:

@@ -561,3 +561,15 @@ def test_the_doctor_looks_at_key_files(run: Run) -> None:
     assert {"engine", "python", "cryptography", "openssl", "cbor2", "clock", "git"} <= {
         c["name"] for c in said["checks"]
     }
+
+
+@pytest.mark.parametrize("text", ["undr:secret", "1..b", "a..9", "hosts:x.example"])
+def test_a_kind_that_is_mistyped_is_no_text(text: str) -> None:
+    with pytest.raises(ValueError, match="is:"):
+        read_constraint(text)
+    assert read_constraint(f"is:{text}").words()
+
+
+@pytest.mark.parametrize("text", ["web", "https://a.example", "a/../b", "v1.2", "12:30"])
+def test_text_that_is_like_no_kind_is_text(text: str) -> None:
+    assert read_constraint(text).to_json() == {"one_of": [text]}

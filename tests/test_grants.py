@@ -254,3 +254,22 @@ def test_grants_and_demands_have_forms_and_are_equal_by_value() -> None:
     assert asked != made
     assert repr(asked).startswith("Demand({'actions': ['x']")
     assert isinstance(asked, Demand)
+
+
+# --- what would pass silently ----------------------------------------------------------------------------
+def test_a_pattern_is_no_path() -> None:
+    with pytest.raises(ValueError, match="no patterns"):
+        under("secret/**")
+    assert under("secret")
+
+
+def test_only_names_arguments() -> None:
+    with pytest.raises(ValueError, match="args"):
+        grant("f.read", only=True, path=under("src"))
+    assert grant("f.read", only=True).only
+    assert grant("f.read", only=True, where={"args.path": under("src")}).only
+
+
+def test_where_is_a_mapping() -> None:
+    with pytest.raises(TypeError, match="where"):
+        grant("f.read", where="path")  # type: ignore[arg-type]

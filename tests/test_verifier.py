@@ -126,8 +126,9 @@ def test_no_error_carries_the_token_in_its_frames(engine: Any) -> None:
         try:
             work()
         except Exception as error:
-            assert error.__traceback__ is not None
-            frames = error.__traceback__.tb_next  # without this one, which has the work
+            frames = (
+                error.__traceback__ and error.__traceback__.tb_next
+            )  # without this one, which has the work
             report = traceback.TracebackException(type(error), error, frames, capture_locals=True)
             return "".join(report.format())
         raise AssertionError("nothing was refused")

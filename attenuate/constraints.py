@@ -1,8 +1,9 @@
 """The seven constraints on a fact, and the grammar of paths and hosts (specs/caveats.md).
 
-`tell(value)` answers for one scalar with one of three values: True (holds), False (fails) or None
-(cannot be told: a type that no operand has, or a path or host that is not well formed). What
-absence and lists mean is decided where constraints are used (grants.py), once for all kinds.
+`told(value)` answers for one scalar with one of three values: True (holds), False (fails) or None
+(cannot be told). A path or host is looked at first, by the kind's `grammar`; what is not of it
+cannot be told. What absence and lists mean is decided where constraints are used (grants.py), once
+for all kinds.
 
     one_of("clord")   none_of("main")   between(1, 9)   under("src")   starts("agent/")
     host("example.com")   present()
@@ -89,16 +90,9 @@ class Constraint(ABC):
     def _fault(cls, operand: tuple[Scalar | None, ...]) -> str:
         """Return what is wrong with an operand, or the empty text."""
 
-    def tell(self, value: Scalar) -> bool | None:
-        """Return whether it holds for a value, None where that cannot be told."""
-        grammar = type(self).grammar
-        if grammar is not None and (type(value) is not str or not grammar(value)):
-            return None
-        return self.told(value)
-
     @abstractmethod
     def told(self, value: Any) -> bool | None:
-        """Return the same for a value that is known to be of the grammar."""
+        """Return whether it holds for a value of the grammar, None where that cannot be told."""
 
     def to_wire(self) -> list[object]:
         """Return the array of token.cddl."""

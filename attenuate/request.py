@@ -230,6 +230,12 @@ class Request:
     def __delattr__(self, name: str) -> None:
         raise AttributeError("a Request does not change; make another")
 
+    def __copy__(self) -> Request:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Request:
+        return self
+
     def grammatical(self, name: str, grammar: Callable[[str], bool]) -> bool:
         """Say whether a fact is text, or all text, of a grammar; each is looked at once."""
         key = name, grammar

@@ -187,7 +187,7 @@ def _untils(blocks: tuple[Block, ...], leeway: int) -> list[int]:
     end = limits.SAFE_MAX
     for block in blocks:
         end = min(end, block.fields.get(EXPIRES, end))
-        out.append(end + leeway)
+        out.append(min(end + leeway, limits.SAFE_MAX))
     return out
 
 

@@ -210,3 +210,8 @@ def test_what_is_given_may_change_afterwards() -> None:
     cost["usd"] = 0
     assert request.facts == {"f": "a", "g": ("a",)}
     assert request.cost == {"usd": 1}
+
+
+def test_a_copy_is_the_request_itself() -> None:
+    request = Request("repo.read", audience="github", facts={"a": [1]})
+    assert copy.copy(request) is copy.deepcopy({"r": request})["r"] is request

@@ -126,9 +126,7 @@ class Verifier:
         Raises Malformed, Untrusted or Forbidden, each with what was asked, allowed and would pass.
         """
         request = Request(action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding)
-        self._mine(request)
-        at = moment(now, self._clock)
-        return _engine.verify(token, request, self.keys, at, self._rules, self._cache)
+        return self._verified(token, request, now)
 
     @_without_token
     def verify_call(
@@ -184,6 +182,9 @@ class Verifier:
     @_without_token
     def check(self, token: str, request: Request, *, now: int | None = None) -> Verified:
         """Do as `verify` for a request that is at hand; its audience must be this verifier's."""
+        return self._verified(token, request, now)
+
+    def _verified(self, token: str, request: Request, now: int | None) -> Verified:
         self._mine(request)
         at = moment(now, self._clock)
         return _engine.verify(token, request, self.keys, at, self._rules, self._cache)

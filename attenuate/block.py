@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias, TypeVar, final
 
 from . import codec, grants, limits
 from .errors import Malformed
+from .faults import Fault, malformed
 from .grants import Demand, Grant
 from .request import NAME, Run, Segment
 
@@ -90,7 +91,7 @@ def _run(value: object) -> Run:
                 break
         else:
             return tuple(run)
-    raise Malformed("shape", "another run", allowed="1 to 8 of [name, ? attempt], attempts from 1")
+    raise malformed(Fault.RUN)
 
 
 def _all_text(values: Iterable[object]) -> bool:
@@ -103,18 +104,18 @@ def _all_text(values: Iterable[object]) -> bool:
 def _texts(value: object) -> tuple[str, ...]:
     if type(value) is list and value and _all_text(value):
         return tuple(value)
-    raise Malformed("shape", "another list", allowed="[+ text]")
+    raise malformed(Fault.TEXTS)
 
 
 def _uint(value: object, most: int = limits.SAFE_MAX) -> int:
     if type(value) is int and 0 <= value <= most:
         return value
-    raise Malformed("shape", "another number", allowed=f"0 to {most}")
+    raise malformed(Fault.NUMBER, most)
 
 
 def _list(value: object, read: Callable[[object], T]) -> tuple[T, ...]:
     if type(value) is not list or not value:
-        raise Malformed("shape", "another list", allowed="at least one element")
+        raise malformed(Fault.EMPTY)
     return tuple([read(element) for element in value])
 
 
@@ -136,15 +137,14 @@ def _depth(value: object) -> int:
 
 def _denied(value: object) -> Grant:
     denied = grants.read_grant(value)
-    fault = grants.deny_fault(denied)
-    if fault:
-        raise Malformed("shape", fault)
+    if grants.deny_fault(denied):
+        raise malformed(Fault.DENY_ONLY if denied.only else Fault.DENY_OPTIONAL)
     return denied
 
 
 def _budget(value: object) -> dict[str, int]:
     if type(value) is not dict or not value or not _all_text(value):
-        raise Malformed("shape", "another budget", allowed="{+ unit: limit}")
+        raise malformed(Fault.BUDGET)
     codec.ordered(value)
     for limit in value.values():
         _uint(limit)
@@ -153,7 +153,7 @@ def _budget(value: object) -> dict[str, int]:
 
 def _bound(value: object) -> bool:
     if value is not True:
-        raise Malformed("shape", "another bound", allowed="true")
+        raise malformed(Fault.BOUND)
     return True
 
 
@@ -161,7 +161,7 @@ def _sized(least: int, most: int) -> Callable[[object], bytes]:
     def read(value: object) -> bytes:
         if type(value) is bytes and least <= len(value) <= most:
             return value
-        raise Malformed("shape", "another byte string", allowed=f"{least} to {most} bytes")
+        raise malformed(Fault.SIZED, least << 8 | most)
 
     return read
 
@@ -174,7 +174,7 @@ def _notes(value: object) -> dict[str, Any]:
                 break
         else:
             return value
-    raise Malformed("shape", "another note", allowed="{* text: text / int / bool}")
+    raise malformed(Fault.NOTES)
 
 
 _READERS: Final[tuple[Callable[[object], Any], ...]] = (
@@ -213,9 +213,7 @@ def _extension(value: object) -> None:
         for member in value.values():
             _extension(member)
         return
-    raise Malformed(
-        "shape", "another extension value", allowed="text, integers, booleans, arrays, maps of text"
-    )
+    raise malformed(Fault.EXTENSION)
 
 
 def _unknown(key: object, value: object) -> None:
@@ -223,17 +221,29 @@ def _unknown(key: object, value: object) -> None:
     codec.check_order(value, 2)
     if type(key) is str:
         if not EXTENSION.fullmatch(key):
-            raise Malformed("shape", "another text key", allowed="vendor/name")
+            raise malformed(Fault.TEXT_KEY)
         _extension(value)
 
 
 def read_block(raw: bytes, index: int, alg: int) -> Block:
-    """Read block number `index` of a chain of algorithm `alg`; raises Malformed (V1, V2)."""
+    """Read block number `index` of a chain of algorithm `alg`.
+
+    Raises Malformed (V1, V2): for its size, else for its encoding, else for its shape.
+    """
     if len(raw) > limits.MAX_BLOCK:
-        raise Malformed("too_large", f"a block of {len(raw)} bytes", allowed=f"{limits.MAX_BLOCK}")
-    fields = codec.decode_unordered(raw)
+        raise malformed(Fault.BLOCK_SIZE, len(raw))
+    value = codec.decode_unordered(raw)
+    try:
+        return _block(value, raw, index, alg)
+    except Malformed:
+        pass  # a later byte may show a fault of the encoding, and that goes first
+    return _block(codec.decode_slowly(raw), raw, index, alg)
+
+
+def _block(fields: object, raw: bytes, index: int, alg: int) -> Block:
+    """Return the block of a decoded value."""
     if type(fields) is not dict or not fields:
-        raise Malformed("shape", "a block that is no map", allowed="a map")
+        raise malformed(Fault.BLOCK)
     caveats = []
     structural = False
     last = -1
@@ -264,13 +274,12 @@ def _check(fields: Fields, index: int, alg: int) -> None:
     """Refuse what only the fields together, or the block's place, can show."""
     nonce = fields.get(NONCE)
     if nonce is None or (index == 0 and len(nonce) < limits.MIN_ROOT_NONCE):
-        least = limits.MIN_ROOT_NONCE if index == 0 else limits.MIN_NONCE
-        raise Malformed("shape", f"block {index} without a long nonce", allowed=f"{least} to 32 bytes")
+        raise malformed(Fault.NONCE, index)
     if (NEXT_KEY in fields) is not (alg == ED25519):
-        raise Malformed("shape", "next_key", allowed="in every ed25519 block, and in no hmac block")
+        raise malformed(Fault.NEXT_KEY)
     granted = len(fields.get(ALLOW, ())) + len(fields.get(DENY, ()))
     if granted > limits.MAX_GRANTS:
-        raise Malformed("too_large", f"{granted} grants in a block", allowed=f"{limits.MAX_GRANTS}")
+        raise malformed(Fault.GRANTS, granted)
 
 
 # --- writing --------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ A value has exactly one encoding, so a block has exactly one id: long spellings 
 or double keys, indefinite lengths, floats, tags, simple values other than false, true and null, and
 trailing bytes are refused. cbor2 takes all of these, so it never sees them: one regular expression
 first looks at every head (the heads of a deterministic encoding are a regular language as long as
-strings are short), then cbor2 builds the values and a hook looks at the order of keys. What the
-expression does not take is read by the rules one by one, which also finds the words for the error.
-Both ways give the same verdict on any bytes (tests/test_codec.py).
+strings are short), then cbor2 builds the values and a look at those finds the order of keys. What
+does not pass that is read by the rules one by one, which also finds the fault to tell: the first, byte
+by byte. Both ways give the same verdict on any bytes (tests/test_codec.py).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import cbor2
 
 from . import limits
 from .errors import Malformed
+from .faults import Fault, malformed
 
 PREFIX: Final = "lease1_"
 _OUT = bytes.maketrans(b"+/", b"-_")
@@ -47,31 +48,32 @@ def from_text(text: str) -> bytes:
     if not isinstance(text, str):
         raise Malformed("text", f"a {type(text).__name__}", allowed="a str that starts with lease1_")
     if len(text) > limits.MAX_TOKEN_TEXT:
-        raise Malformed("too_large", f"{len(text)} characters", allowed=f"{limits.MAX_TOKEN_TEXT}")
+        raise malformed(Fault.TOKEN_SIZE, len(text))
     if not text.startswith(PREFIX) or not text.isascii() or not text[-1].isprintable() or text[-1] == " ":
-        asked, allowed, mend = _unlike(text)
-        raise Malformed("text", asked, allowed=allowed, would_pass=mend)
+        raise unlike(text)
     body = text[len(PREFIX) :].encode("ascii")
     over = len(body) & 3
     if over == 1 or (over and body[-1] not in _LAST[over]):  # type: ignore[operator]
-        raise Malformed("text", "unused bits at the end", allowed="canonical unpadded base64url")
+        raise malformed(Fault.UNUSED_BITS)
     try:
         data = binascii.a2b_base64(body.translate(_IN) + b"=" * (-over & 3), strict_mode=True)
     except binascii.Error:
-        raise Malformed("text", "other characters", allowed="canonical unpadded base64url") from None
+        raise malformed(Fault.ALPHABET) from None
     return data
 
 
-def _unlike(text: str) -> tuple[str, str, str]:
-    """Return for a text that is no token: what it is like, what is allowed, what would pass."""
-    allowed = "lease1_ and unpadded base64url"
+def unlike(text: str) -> Malformed:
+    """Return the error of a text with the fault PREFIX: what it is like, and what would pass."""
+    plain = malformed(Fault.PREFIX).finding
     if text != text.strip():
-        return "text with white space around it", allowed, "the text without it: text.strip()"
-    if text[:7].lower() == "bearer ":
-        return "a header's whole value", allowed, 'what comes after "Bearer "'
-    if text.startswith("<Lease"):
-        return "the repr of a Lease, which is redacted", allowed, "lease.token"
-    return "other text", allowed, "the token itself, as lease.token or attenuate issue give it"
+        asked, mend = "text with white space around it", "the text without it: text.strip()"
+    elif text[:7].lower() == "bearer ":
+        asked, mend = "a header's whole value", 'what comes after "Bearer "'
+    elif text.startswith("<Lease"):
+        asked, mend = "the repr of a Lease, which is redacted", "lease.token"
+    else:
+        asked, mend = plain.asked, "the token itself, as lease.token or attenuate issue give it"
+    return Malformed(plain.code, asked, allowed=plain.allowed, would_pass=mend)
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -155,15 +157,24 @@ def decode(data: bytes) -> object:
     """Return the value that `data` encodes, all of it: ints, bytes, str, lists, dicts, bools, None.
 
     Raises Malformed `cbor` for any encoding but the deterministic one, `too_large` for nesting
-    beyond 6 (V1).
+    beyond 6 (V1): the first fault, byte by byte.
     """
     value = decode_unordered(data)
-    check_order(value)
-    return value
+    try:
+        check_order(value)
+    except Malformed:
+        pass
+    else:
+        return value
+    return decode_slowly(data)
 
 
 def decode_unordered(data: bytes) -> object:
-    """Do as `decode`, but leave keys and nesting to the caller: see `check_order`."""
+    """Do as `decode`, but leave keys and nesting to the caller: see `check_order`.
+
+    Where the caller refuses the value, for these or for its shape, `decode_slowly` must have a look
+    before the refusal is told: the fault of an encoding goes first.
+    """
     if _LEXICON.fullmatch(data):
         try:
             value, end = cbor2.loads(
@@ -173,7 +184,7 @@ def decode_unordered(data: bytes) -> object:
                 return value
         except (cbor2.CBORDecodeError, ValueError, TypeError):
             pass  # the slow way finds the words for what is wrong
-    return _decode_slowly(data)
+    return decode_slowly(data)
 
 
 def check_order(value: object, depth: int = 1) -> None:
@@ -186,7 +197,7 @@ def check_order(value: object, depth: int = 1) -> None:
     if kind is not list and kind is not dict:
         return
     if depth > limits.MAX_DEPTH:
-        raise Malformed("too_large", f"nesting of {depth}", allowed=f"{limits.MAX_DEPTH}")
+        raise malformed(Fault.NESTING, depth)
     if kind is dict:
         ordered(value)  # type: ignore[arg-type]
         value = value.values()  # type: ignore[attr-defined]
@@ -199,23 +210,23 @@ def ordered(members: dict[object, object]) -> None:
     before = (-1, 0, b"")
     for key in members:
         if type(key) is not int and type(key) is not str:
-            raise Malformed("cbor", "a map key of another type", allowed="text or integers")
+            raise malformed(Fault.KEY_TYPE)
         place = _order(key)
         if place <= before:
-            raise Malformed("cbor", "map keys out of order", allowed="bytewise order")
+            raise malformed(Fault.KEY_ORDER)
         before = place
 
 
-def _decode_slowly(data: bytes) -> object:
-    """Read by the rules one by one: the definition, and the words for what is wrong."""
+def decode_slowly(data: bytes) -> object:
+    """Do as `decode`, by the rules one by one: the definition, and the order of faults."""
     try:
         value, end = _item(data, 0, 1)
     except IndexError:
-        raise Malformed("cbor", "truncated bytes") from None
+        raise malformed(Fault.TRUNCATED) from None
     except UnicodeDecodeError:
-        raise Malformed("cbor", "text that is not UTF-8") from None
+        raise malformed(Fault.NOT_UTF8) from None
     if end != len(data):
-        raise Malformed("cbor", "trailing bytes", allowed="one value")
+        raise malformed(Fault.TRAILING)
     return value
 
 
@@ -225,29 +236,29 @@ def _head(b: bytes, i: int) -> tuple[int, int, int]:
     if n < 24:
         return major, n, i + 1
     if n > 27 or major > MAP:
-        raise Malformed("cbor", f"initial byte {b[i]:#04x}", allowed="definite lengths, no tags, no floats")
+        raise malformed(Fault.INITIAL_BYTE, b[i])
     size = 1 << (n - 24)
     end = i + 1 + size
     if end > len(b):
         raise IndexError
     n = int.from_bytes(b[i + 1 : end], "big")
     if n < (24 if size == 1 else 1 << (4 * size)):
-        raise Malformed("cbor", f"a long spelling of {n}", allowed="the shortest spelling")
+        raise malformed(Fault.LONG_SPELLING, n)
     if n > limits.INT_MAX:
-        raise Malformed("cbor", "an integer or length beyond 2^63-1", allowed="-2^63 to 2^63-1")
+        raise malformed(Fault.BEYOND)
     return major, n, end
 
 
-def strings(b: bytes, i: int, most: int) -> tuple[list[bytes], int]:
-    """Read an array of up to `most` byte strings at a position; return it and the next position.
+def strings(b: bytes, i: int) -> tuple[list[bytes], int]:
+    """Read an array of up to 16 byte strings at a position; return it and the next position.
 
     Raises IndexError where the bytes end too early, Malformed for anything else.
     """
     major, n, i = _head(b, i)
     if major != ARRAY:
-        raise Malformed("shape", "something else", allowed="an array of byte strings")
-    if n > most:
-        raise Malformed("too_large", f"{n} elements", allowed=f"{most}")
+        raise malformed(Fault.STRINGS)
+    if n > limits.MAX_BLOCKS:
+        raise malformed(Fault.ELEMENTS, n)
     out = []
     for _ in range(n):
         data, i = string(b, i)
@@ -263,7 +274,7 @@ def string(b: bytes, i: int) -> tuple[bytes, int]:
     else:
         major, n, i = _head(b, i)
         if major != BYTES:
-            raise Malformed("shape", "something else", allowed="a byte string")
+            raise malformed(Fault.STRING)
     end = i + n
     if end > len(b):
         raise IndexError
@@ -284,11 +295,11 @@ def _item(b: bytes, i: int, depth: int) -> tuple[object, int]:
         return (b[i:end] if major == BYTES else b[i:end].decode()), end
     if major in (ARRAY, MAP):
         if depth > limits.MAX_DEPTH:
-            raise Malformed("too_large", f"nesting of {depth}", allowed=f"{limits.MAX_DEPTH}")
+            raise malformed(Fault.NESTING, depth)
         return _array(b, i, n, depth + 1) if major == ARRAY else _map(b, i, n, depth + 1)
     if b[start] in _SIMPLE:
         return _SIMPLE[b[start]], i
-    raise Malformed("cbor", f"initial byte {b[start]:#04x}", allowed="no tags, floats or other values")
+    raise malformed(Fault.OTHER_VALUE, b[start])
 
 
 def _array(b: bytes, i: int, n: int, depth: int) -> tuple[list[object], int]:
@@ -306,9 +317,9 @@ def _map(b: bytes, i: int, n: int, depth: int) -> tuple[dict[object, object], in
         start = i
         key, i = _item(b, i, depth)
         if type(key) is not int and type(key) is not str:
-            raise Malformed("cbor", "a map key of another type", allowed="text or integers")
+            raise malformed(Fault.KEY_TYPE)
         if b[start:i] <= last:
-            raise Malformed("cbor", "map keys out of order or twice", allowed="bytewise order")
+            raise malformed(Fault.KEY_ORDER)
         last = b[start:i]
         out[key], i = _item(b, i, depth)
     return out, i

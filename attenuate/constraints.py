@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final, Self
 
 from . import codec, limits
-from .errors import Malformed
+from .faults import Fault, malformed
 from .request import Scalar
 from .words import brief, either, steady
 
@@ -74,9 +74,8 @@ class Constraint(ABC):
     @classmethod
     def read(cls, operand: tuple[Scalar | None, ...], optional: bool) -> Self:
         """Make a constraint from what was on the wire; raises Malformed `shape`."""
-        fault = cls._fault(operand)
-        if fault:
-            raise Malformed("shape", f"{cls.name}: {fault}")
+        if cls._fault(operand):
+            raise malformed(Fault.OPERAND, cls.kind)
         self = cls.__new__(cls)
         self._prepare(operand, optional)
         return self
@@ -338,7 +337,7 @@ class Present(Constraint):
 
     @classmethod
     def _fault(cls, operand: tuple[Scalar | None, ...]) -> str:
-        return "" if len(operand) == 1 and operand[0] is True else "the operand is true"
+        return ""  # `__init__` gives the one there is; `read_constraint` looks at that of the wire
 
     def told(self, value: Any) -> bool | None:
         return True
@@ -363,14 +362,21 @@ KINDS: Final[tuple[type[Constraint], ...]] = (OneOf, NoneOf, Between, Under, Sta
 
 def read_constraint(value: object) -> Constraint:
     """Return the constraint of a decoded array (token.cddl, `constraint`); raises Malformed."""
-    if type(value) is list and 2 <= len(value) <= 3 and (len(value) == 2 or value[2] is True):
-        kind, operand = value[0], value[1]
-        if type(kind) is int and 0 <= kind < len(KINDS):
-            if kind == Present.kind:
-                return Present.read((operand,), len(value) == 3)
-            if type(operand) is list:
-                return KINDS[kind].read(tuple(operand), len(value) == 3)
-    raise Malformed("shape", "another constraint", allowed="[kind 0 to 6, operand, ? true]")
+    if type(value) is not list or not 2 <= len(value) <= 3:
+        raise malformed(Fault.CONSTRAINT)
+    kind, operand = value[0], value[1]
+    if type(kind) is not int or not 0 <= kind < len(KINDS):
+        raise malformed(Fault.CONSTRAINT)
+    if kind == Present.kind:
+        if operand is not True:
+            raise malformed(Fault.OPERAND, kind)
+        operand = [True]
+    if type(operand) is not list:
+        raise malformed(Fault.CONSTRAINT)
+    read = KINDS[kind].read(tuple(operand), len(value) == 3)
+    if len(value) == 3 and value[2] is not True:
+        raise malformed(Fault.CONSTRAINT)
+    return read
 
 
 def from_json(value: object) -> Constraint:

@@ -17,6 +17,7 @@ from typing import Final, final
 from . import codec, constraints, limits
 from .constraints import Constraint, Present
 from .errors import Malformed
+from .faults import PATTERN_HINT, Fault, malformed
 from .request import OPAQUE, Fact, Opaque, Request, Scalar
 from .words import shown, steady
 
@@ -25,7 +26,6 @@ PATTERN = re.compile(r"[!-)+-}]{0,127}(?:[!-)+-}]|[.:/]\*)|\*")
 
 
 _PATTERNS = re.compile(f"(?:{PATTERN.pattern})(?:\n(?:{PATTERN.pattern}))*")
-_PATTERN_HINT: Final = 'actions; "*" may end one after ".", ":" or "/", or stand alone'
 _GRANT_KEYS: Final = ([0], [0, 1], [0, 2], [0, 1, 2])
 
 
@@ -33,7 +33,7 @@ def check_patterns(patterns: tuple[str, ...]) -> None:
     """Raise ValueError for what is not a pattern."""
     for pattern in patterns:
         if not isinstance(pattern, str) or len(pattern) > limits.MAX_NAME or not PATTERN.fullmatch(pattern):
-            raise ValueError(f"pattern {pattern!r:.160}; give {_PATTERN_HINT}")
+            raise ValueError(f"pattern {pattern!r:.160}; give {PATTERN_HINT}")
 
 
 def matches(patterns: tuple[str, ...], action: str) -> bool:
@@ -299,12 +299,12 @@ class Demand:
 def read_where(value: object) -> dict[str, Constraint]:
     """Return a map of fact to constraint."""
     if type(value) is not dict or not value:
-        raise Malformed("shape", "another map of facts", allowed="{+ fact: constraint}")
+        raise malformed(Fault.FACTS)
     if len(value) > 1:
         codec.ordered(value)
     for name, constraint in value.items():
         if type(name) is not str:
-            raise Malformed("shape", "a fact that is not text", allowed="{+ fact: constraint}")
+            raise malformed(Fault.FACT_NAME)
         value[name] = constraints.read_constraint(constraint)
     return value
 
@@ -319,7 +319,7 @@ def read_patterns(value: object) -> tuple[str, ...]:
         whole = _PATTERNS.fullmatch(joined) and joined.count("\n") == len(value) - 1
         if whole and (len(joined) <= limits.MAX_NAME or _short(value)):
             return tuple(value)
-    raise Malformed("shape", "other actions", allowed=f"[+ pattern]: {_PATTERN_HINT}")
+    raise malformed(Fault.PATTERNS)
 
 
 def _short(patterns: list[str]) -> bool:
@@ -329,14 +329,23 @@ def _short(patterns: list[str]) -> bool:
 def read_grant(value: object) -> Grant:
     """Return a grant of an allow."""
     if type(value) is not dict or [*value] not in _GRANT_KEYS or value.get(2, True) is not True:
-        raise Malformed("shape", "another grant", allowed="{0: patterns, ? 1: facts, ? 2: true}")
+        raise _grant_fault(value)
     if bool in map(type, value):  # True == 1 in Python: {0: …, true: …} looks like {0: …, 1: …}
-        raise Malformed("cbor", "a map key of another type", allowed="text or integers")
+        raise malformed(Fault.KEY_TYPE)
     self = Grant.__new__(Grant)
     self.actions = read_patterns(value[0])
     self.where = read_where(value[1]) if 1 in value else {}
     self.only = 2 in value
     return self
+
+
+def _grant_fault(value: object) -> Malformed:
+    """Return what is wrong with another grant, or raise what is wrong with a member before that."""
+    if type(value) is dict and [*value][:1] == [0]:
+        read_patterns(value[0])
+        if [*value][1:2] == [1]:
+            read_where(value[1])
+    return malformed(Fault.GRANT)
 
 
 def deny_fault(denied: Grant) -> str:
@@ -350,13 +359,14 @@ def deny_fault(denied: Grant) -> str:
 
 def read_demand(value: object) -> Demand:
     """Return an approval demand."""
-    if type(value) is not list or len(value) != 3 or type(value[1]) is not list:
-        raise Malformed("shape", "another approval", allowed="[patterns, keys, quorum]")
+    if type(value) is not list or len(value) != 3:
+        raise malformed(Fault.DEMAND)
     self = Demand.__new__(Demand)
     self.actions = read_patterns(value[0])
+    if type(value[1]) is not list:
+        raise malformed(Fault.DEMAND)
     self.keys = tuple(value[1])
     self.quorum = value[2]
-    fault = self.fault()
-    if fault:
-        raise Malformed("shape", fault)
+    if self.fault():
+        raise malformed(Fault.DEMAND)
     return self

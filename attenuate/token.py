@@ -11,6 +11,7 @@ from typing import NamedTuple, NoReturn
 from . import codec, limits
 from .block import BUDGET, ED25519, HMAC, Block, read_block
 from .errors import Malformed
+from .faults import Fault, malformed
 
 KEY_ID = re.compile(rf"[ -~]{{1,{limits.MAX_KEY_ID}}}")
 """1 to 128 printable ASCII characters."""
@@ -84,7 +85,7 @@ def read_header(raw: bytes) -> tuple[int, str]:
         if raw == write_header(alg, key_id):
             return alg, key_id
     codec.decode(raw)
-    raise Malformed("shape", "another header", allowed="[1, 5 or -19, key id of printable ASCII]")
+    raise malformed(Fault.HEADER)
 
 
 def write_header(alg: int, key_id: str) -> bytes:
@@ -97,7 +98,7 @@ def write_header(alg: int, key_id: str) -> bytes:
 def _fixed(value: object, size: int) -> bytes:
     if type(value) is bytes and len(value) == size:
         return value
-    raise Malformed("shape", "another byte string", allowed=f"{size} bytes")
+    raise malformed(Fault.FIXED, size)
 
 
 def _read_proof(value: object, alg: int) -> Proof:
@@ -111,26 +112,23 @@ def _read_proof(value: object, alg: int) -> Proof:
         if kind == BOUND_PROOF and len(value) == 5 and type(value[1]) is int and value[1] >= 0:
             iat, nonce, binding = value[1], _fixed(value[2], 16), _fixed(value[3], 32)
             return Proof(BOUND_PROOF, _fixed(value[4], size), iat, nonce, binding)
-    raise Malformed(
-        "shape", "another proof", allowed="[0, secret], [1, seal] or [2, iat, nonce, binding, tag]"
-    )
+    raise malformed(Fault.PROOF)
 
 
 def read_frame(text: str) -> Frame:
     """Return what a token's text says around its blocks; raises Malformed (V1, V2)."""
     b = codec.from_text(text)
     if b[:1] != b"\x84":
-        raise Malformed("shape", "another frame", allowed="[header, [1*16 block], sigs, proof]")
+        raise malformed(Fault.FRAME)
     try:
         header, i = codec.string(b, 1)
-        raws, i = codec.strings(b, i, limits.MAX_BLOCKS)
-        sigs, i = codec.strings(b, i, limits.MAX_BLOCKS)
+        raws, i = codec.strings(b, i)
+        sigs, i = codec.strings(b, i)
     except IndexError:
-        raise Malformed("cbor", "truncated bytes") from None
+        raise malformed(Fault.TRUNCATED) from None
     alg, key_id = read_header(header)
     if not raws or len(sigs) != (0 if alg == HMAC else len(raws)):
-        allowed = "1 to 16 blocks; a signature for each in ed25519, none in hmac"
-        raise Malformed("shape", f"{len(raws)} blocks and {len(sigs)} signatures", allowed=allowed)
+        raise malformed(Fault.COUNTS, len(raws) << 8 | len(sigs))
     for sig in sigs:
         _fixed(sig, 64)
     if b[i : i + 4] == b"\x82\x00\x58\x20" and len(b) == i + 36:  # [0, 32 bytes]: the usual end
@@ -148,7 +146,7 @@ def read_blocks(frame: Frame, known: tuple[Block, ...] = ()) -> tuple[Block, ...
         if BUDGET in block.fields:
             units += len(block.fields[BUDGET])
     if units > limits.MAX_UNITS:
-        raise Malformed("too_large", f"{units} budget units", allowed=f"{limits.MAX_UNITS}")
+        raise malformed(Fault.UNITS, units)
     return tuple(blocks)
 
 
@@ -171,10 +169,10 @@ def split(text: str) -> tuple[str, tuple[str, ...]]:
     if not isinstance(text, str):
         raise Malformed("text", f"a {type(text).__name__}", allowed="a token's text, such as lease.token")
     if len(text) > limits.MAX_TEXT:
-        raise Malformed("too_large", f"{len(text)} characters", allowed=f"{limits.MAX_TEXT}")
+        raise malformed(Fault.WHOLE_SIZE, len(text))
     if "~" not in text:
         return text, ()
     first, *approvals = text.split("~")
     if len(approvals) > limits.MAX_APPROVALS:
-        raise Malformed("too_large", f"{len(approvals)} approvals", allowed=f"{limits.MAX_APPROVALS}")
+        raise malformed(Fault.APPROVALS, len(approvals))
     return first, tuple(approvals)

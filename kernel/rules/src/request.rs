@@ -1,0 +1,164 @@
+//! What a tool service asks for, made once and asked of any number of tokens.
+
+use crate::{grammar, limits};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// One value of a fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// An integer.
+    Int(i64),
+    /// true or false.
+    Bool(bool),
+    /// There, and not to be told.
+    Opaque,
+}
+
+/// A fact: its name and its value or values.
+#[derive(Debug)]
+pub struct Fact {
+    /// Its name.
+    pub name: String,
+    /// The value, or the elements of a list.
+    pub values: Vec<Value>,
+    /// Whether it is a list.
+    pub is_list: bool,
+    // whether all values are paths, and hosts: 0 until somebody asks, then 1 for no and 2 for yes
+    path: AtomicU8,
+    host: AtomicU8,
+}
+
+impl Fact {
+    /// Make a fact.
+    pub fn new(name: String, values: Vec<Value>, is_list: bool) -> Self {
+        Fact { name, values, is_list, path: AtomicU8::new(0), host: AtomicU8::new(0) }
+    }
+
+    /// Say whether the value, or an element, is opaque.
+    pub fn is_opaque(&self) -> bool {
+        self.values.contains(&Value::Opaque)
+    }
+
+    /// Say whether every value is a path.
+    pub fn is_path(&self) -> bool {
+        self.all(&self.path, grammar::is_path)
+    }
+
+    /// Say whether every value is a host.
+    pub fn is_host(&self) -> bool {
+        self.all(&self.host, grammar::is_host)
+    }
+
+    fn all(&self, known: &AtomicU8, is: fn(&[u8]) -> bool) -> bool {
+        if known.load(Ordering::Relaxed) == 0 {
+            let all =
+                self.values.iter().all(|value| matches!(value, Value::Text(text) if is(text.as_bytes())));
+            known.store(1 + u8::from(all), Ordering::Relaxed);
+        }
+        known.load(Ordering::Relaxed) == 2
+    }
+}
+
+/// A path of names and attempts; an attempt of None is open.
+pub type Run = Vec<(String, Option<i64>)>;
+
+/// Say whether this is a run: 1 to 8 names, attempts from 1 to 2^53-1.
+pub fn is_run(run: &Run) -> bool {
+    let fits = |(name, attempt): &(String, Option<i64>)| {
+        grammar::is_name(name.as_bytes()) && attempt.is_none_or(|n| (1..=limits::SAFE_MAX).contains(&n))
+    };
+    (1..=limits::MAX_RUN).contains(&(run.len() as u64)) && run.iter().all(fits)
+}
+
+/// One request. Whoever makes it has checked it (V1, V2): attenuate/request.py.
+#[derive(Debug)]
+pub struct Request {
+    /// The action.
+    pub action: String,
+    /// The verifier's own name.
+    pub audience: String,
+    /// The run, None where the service knows none.
+    pub run: Option<Run>,
+    facts: Vec<Fact>,
+    stated: Vec<usize>,
+    arguments: Vec<usize>,
+    has_opaque: bool,
+    /// Cost by unit.
+    pub cost: Vec<(String, i64)>,
+    /// What a bound proof must be bound to.
+    pub binding: Option<[u8; 32]>,
+}
+
+impl Request {
+    /// Make a request of checked parts.
+    pub fn new(
+        action: String,
+        audience: String,
+        run: Option<Run>,
+        mut facts: Vec<Fact>,
+        cost: Vec<(String, i64)>,
+        binding: Option<[u8; 32]>,
+    ) -> Self {
+        // in the order of map keys in a token, so both are walked together
+        let mut stated: Vec<usize> = (0..facts.len()).collect();
+        stated.sort_unstable_by(|&a, &b| order(facts[a].name.as_bytes(), facts[b].name.as_bytes()));
+        facts.sort_unstable_by(|a, b| order(a.name.as_bytes(), b.name.as_bytes()));
+        let arguments = (0..facts.len()).filter(|&at| facts[at].name.starts_with("args.")).collect();
+        let has_opaque = facts.iter().any(Fact::is_opaque);
+        Request { action, audience, run, facts, stated, arguments, has_opaque, cost, binding }
+    }
+
+    /// Say whether action, audience, facts and cost are what a request may have (V1, V2).
+    pub fn is_sound(&self) -> bool {
+        let fits = |(unit, amount): &(String, i64)| {
+            (0..=limits::SAFE_MAX).contains(amount) && (unit != "calls" || *amount == 1)
+        };
+        grammar::is_action(self.action.as_bytes())
+            && !self.audience.is_empty()
+            && self.facts.len() <= limits::MAX_FACTS
+            && self.cost.iter().all(fits)
+    }
+
+    /// The facts in the order in which they were stated.
+    pub fn facts_as_stated(&self) -> impl Iterator<Item = &Fact> {
+        let mut places: Vec<_> = self.stated.iter().enumerate().collect();
+        places.sort_unstable_by_key(|&(_, stated)| stated);
+        places.into_iter().map(|(at, _)| &self.facts[at])
+    }
+
+    /// Return a fact, None where it was not stated.
+    #[inline]
+    pub fn fact(&self, name: &[u8]) -> Option<&Fact> {
+        let at = self.facts.binary_search_by(|fact| order(fact.name.as_bytes(), name)).ok()?;
+        Some(&self.facts[at])
+    }
+
+    /// Say whether something above a name that was not stated is opaque, so that it cannot be told.
+    pub fn hidden(&self, name: &[u8]) -> bool {
+        let dots = name.iter().enumerate().filter(|&(_, &byte)| byte == b'.');
+        self.has_opaque
+            && dots.into_iter().any(|(dot, _)| self.fact(&name[..dot]).is_some_and(Fact::is_opaque))
+    }
+
+    /// The names under "args.", in order.
+    pub fn arguments(&self) -> impl Iterator<Item = &[u8]> {
+        self.arguments.iter().map(|&at| self.facts[at].name.as_bytes())
+    }
+
+    /// Say whether the arguments as a whole cannot be told.
+    pub fn hides_arguments(&self) -> bool {
+        self.fact(b"args").is_some_and(|fact| !fact.is_list && fact.is_opaque())
+    }
+
+    /// Say whether a cost in this unit was stated.
+    pub fn costs(&self, unit: &[u8]) -> bool {
+        self.cost.iter().any(|(name, _)| name.as_bytes() == unit)
+    }
+}
+
+/// The order of text keys in deterministic CBOR: by length, then by bytes.
+pub fn order(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}

@@ -17,8 +17,7 @@ from .request import Request
 from .ring import KeyRing
 from .verified import Verified
 from .verifier import Verifier
-
-__version__ = "0.1.0"
+from .version import __version__ as __version__
 
 __all__ = [
     "Forbidden",

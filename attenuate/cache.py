@@ -1,6 +1,7 @@
-"""A bounded memory of chains that were found authentic. It never holds a decision or a token.
+"""A bounded memory of chains that were found authentic. It never holds a decision.
 
-An entry says that certain bytes are authentic under a certain key; time, caveats, audience,
+An entry has what authenticates the next thing, so the memory is as secret as the leases: it does not
+pickle. An entry says that certain bytes are authentic under a certain key; time, caveats, audience,
 binding and counters are looked at every time. Two generations keep it bounded without a queue:
 what is used moves to the young one, and when that is full the old one is dropped. Somebody who
 mints many valid children can push entries out, which costs the others a cold verification each
@@ -10,7 +11,7 @@ and nothing else.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, NoReturn, TypeVar
 
 from . import limits
 
@@ -29,6 +30,12 @@ class CacheInfo(NamedTuple):
     max_bytes: int
 
 
+def check_bytes(max_bytes: int) -> None:
+    """Raise ValueError for what is no size of a memory."""
+    if type(max_bytes) is not int or not 0 <= max_bytes <= limits.SAFE_MAX:
+        raise ValueError(f"cache of {max_bytes!r} bytes; give 0 or more")
+
+
 class Cache(Generic[V]):
     """About `max_bytes` of memory: the caller says how many token bytes an entry stands for.
 
@@ -38,8 +45,7 @@ class Cache(Generic[V]):
     """
 
     def __init__(self, max_bytes: int = limits.CACHE_BYTES) -> None:
-        if type(max_bytes) is not int or max_bytes < 0:
-            raise ValueError(f"cache of {max_bytes!r} bytes; give 0 or more")
+        check_bytes(max_bytes)
         self._max = max_bytes
         self._young: dict[Hashable, tuple[V, int]] = {}
         self._old: dict[Hashable, tuple[V, int]] = {}
@@ -73,6 +79,9 @@ class Cache(Generic[V]):
             self._weight -= replaced[1]
         self._young[key] = value, weight
         self._weight += weight
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Cache does not pickle: what it holds is as secret as the leases")
 
     def info(self) -> CacheInfo:
         """Return counts since the start."""

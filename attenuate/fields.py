@@ -74,7 +74,7 @@ class Terms(TypedDict, total=False):
 
 def seconds(value: int | str) -> int:
     """Return a duration in seconds from an int or text such as "90s", "15m", "1h", "1d"."""
-    if type(value) is int and value > 0:
+    if type(value) is int and 0 < value <= limits.SAFE_MAX:
         return value
     found = re.fullmatch(r"([1-9][0-9]{0,8})([smhd])", value) if isinstance(value, str) else None
     if not found:
@@ -88,7 +88,7 @@ def moment(now: int | None, clock: Callable[[], float] | None = None) -> int:
     Raises TypeError or ValueError for anything else.
     """
     if now is None:
-        return math.floor((clock or time.time)())
+        now = math.floor((clock or time.time)())
     if type(now) is not int:
         raise TypeError(f"now is a {type(now).__name__}; give whole seconds since 1970")
     if not 0 <= now <= limits.SAFE_MAX:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Any
 
 from .block import (
@@ -215,3 +216,35 @@ _WORDS: dict[int, Callable[[Any, Case, int], Words]] = {
     BUDGET: _budget,
     APPROVAL: _approval,
 }
+
+
+# --- approvals that do not count (V8) ---------------------------------------------------------------
+class Uncounted(IntEnum):
+    """What keeps an attached approval from counting before it is verified; the native kernel's numbers."""
+
+    NOT_ASKED = 0
+    NOT_SIGNED = 1
+    BEARER = 2
+    OTHER_BLOCK = 3
+    NO_CALLS = 4
+    ASKS = 5
+
+
+UNCOUNTED = (
+    "its key is not asked for, or is counted already",
+    "it is not ed25519",
+    "it is neither sealed nor bound",
+    "it is for another block",
+    "it has no budget of calls",
+    "it asks for approvals itself",
+)
+
+
+def refusing(failure: Failure, case: Case) -> str:
+    """Return why an authentic approval does not count."""
+    return f"its block {failure.block} refuses, {failure.code}: {describe(failure, case).asked}"
+
+
+def uncounted(number: int, why: str) -> str:
+    """Return the note on attached approval `number`, counted from 0."""
+    return f"approval {number + 1} does not count: {why}"

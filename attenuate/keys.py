@@ -46,23 +46,32 @@ class Key:
     alg: int
     material: bytes
     fingerprint: bytes
+    _seed: bytes | None
 
     def __init__(self, alg: int, *, secret: bytes | None = None, public: bytes | None = None) -> None:
         given = secret if secret is not None else public
         if type(given) is not bytes or len(given) != 32:
             raise ValueError("a key is 32 bytes")
         if alg == HMAC and public is None:
-            self.material = given
+            material = given
         elif alg == ED25519:
             derived = ed25519.public_of(secret) if secret is not None else None
             if derived is not None and public not in (None, derived):
                 raise ValueError("the public key is not that of the secret")
-            self.material = derived if derived is not None else given
+            material = derived if derived is not None else given
         else:
             raise ValueError("an hmac key is a secret; only an ed25519 key has a public part")
-        self.alg = alg
-        self._seed = secret
-        self.fingerprint = sha256(b"attenuate/1 key\0" + bytes((alg & 0xFF,)) + self.material).digest()
+        put = object.__setattr__
+        put(self, "alg", alg)
+        put(self, "material", material)
+        put(self, "_seed", secret)
+        put(self, "fingerprint", sha256(b"attenuate/1 key\0" + bytes((alg & 0xFF,)) + material).digest())
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Key does not change; make another")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a Key does not change; make another")
 
     @classmethod
     def generate(cls, alg: str = "hmac") -> Self:

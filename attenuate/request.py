@@ -51,7 +51,7 @@ def make_run(value: object) -> Run:
     Raises Malformed `facts` for anything else.
     """
     if isinstance(value, str):
-        return _run_of_text(value)
+        return _run_of_text(str.__str__(value))
     if not isinstance(value, Iterable):
         raise _no_run(value)
     segments: list[Segment] = []
@@ -176,6 +176,7 @@ class Request:
         "cost",
         "facts",
         "has_opaque",
+        "prepared",
         "run",
     )
 
@@ -187,6 +188,8 @@ class Request:
     binding: bytes | None
     arguments: tuple[str, ...]
     has_opaque: bool
+    prepared: object
+    """What an engine made of this request, so that nothing is converted twice."""
     _grammatical: dict[tuple[str, Callable[[str], bool]], bool]
 
     def __init__(
@@ -199,22 +202,27 @@ class Request:
         cost: Mapping[str, int] | None = None,
         binding: bytes | None = None,
     ) -> None:
+        if hasattr(self, "action"):
+            raise AttributeError("a Request does not change; make another")
         put = object.__setattr__
-        if not isinstance(action, str) or not ACTION.fullmatch(action):
+        if not isinstance(action, str) or not ACTION.fullmatch(str.__str__(action)):
             raise Malformed(
                 "facts",
                 f"action {brief(action)}",
                 allowed='1 to 128 printable ASCII characters without space, "*" and "~"',
             )
-        if not isinstance(audience, str) or not audience:
+        # a subclass could answer equality or its length as it likes: its plain value is asked
+        named = str.__str__(audience) if isinstance(audience, str) else ""
+        if not named:
             raise Malformed("facts", f"audience {brief(audience)}", allowed="the service's name, a str")
-        if not audience.isascii():
-            _unicode("audience", audience)
-        if binding is not None and (not isinstance(binding, bytes) or len(binding) != 32):
+        if not named.isascii():
+            _unicode("audience", named)
+        if isinstance(binding, bytes) and type(binding) is not bytes:
+            binding = bytes.join(b"", (binding,))
+        if binding is not None and (type(binding) is not bytes or len(binding) != 32):
             raise Malformed("facts", "another binding", allowed="32 bytes, or None")
-        # a subclass of str could answer equality as it likes: its plain value is asked
-        put(self, "action", action if type(action) is str else str.__str__(action))
-        put(self, "audience", audience if type(audience) is str else str.__str__(audience))
+        put(self, "action", str.__str__(action))
+        put(self, "audience", named)
         put(self, "run", None if run is None else make_run(run))
         put(self, "binding", binding)
         checked, arguments, has_opaque = _facts(_NONE if facts is None else facts)
@@ -222,6 +230,7 @@ class Request:
         put(self, "arguments", arguments)
         put(self, "has_opaque", has_opaque)
         put(self, "_grammatical", {})
+        put(self, "prepared", None)
         put(self, "cost", _NO_COST if cost is None else _cost(cost))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -260,7 +269,7 @@ def _facts(facts: Mapping[str, object]) -> tuple[dict[str, Fact], tuple[str, ...
     if not isinstance(facts, Mapping):
         raise Malformed("facts", f"facts are a {type(facts).__name__}", allowed="a mapping by name")
     if len(facts) > limits.MAX_FACTS:
-        raise Malformed("too_large", f"{len(facts)} facts", allowed=f"{limits.MAX_FACTS}")
+        raise _many_facts(len(facts))
     out: dict[str, Fact] = {}
     arguments = []
     has_opaque = False
@@ -276,15 +285,26 @@ def _facts(facts: Mapping[str, object]) -> tuple[dict[str, Fact], tuple[str, ...
             has_opaque = has_opaque or fact is OPAQUE or (type(fact) is tuple and OPAQUE in fact)
         if name[:5] == "args.":
             arguments.append(name)
+    if len(out) > limits.MAX_FACTS:  # a mapping may say one length and give more
+        raise _many_facts(len(out))
     return out, tuple(arguments), has_opaque
+
+
+def _many_facts(count: int) -> Malformed:
+    return Malformed("too_large", f"{count} facts", allowed=f"{limits.MAX_FACTS}")
 
 
 def _cost(cost: Mapping[str, int]) -> Mapping[str, int]:
     if not isinstance(cost, Mapping):
         raise Malformed("facts", f"cost is a {type(cost).__name__}", allowed="a mapping by unit")
+    out: dict[str, int] = {}
     for unit, amount in cost.items():
         if not isinstance(unit, str) or type(amount) is not int or not 0 <= amount <= limits.SAFE_MAX:
             raise Malformed("facts", f"cost {brief(unit)}: {brief(amount)}", allowed="a unit and 0 to 2^53-1")
-        if unit == "calls" and amount != 1:
+        name = str.__str__(unit)
+        if not name.isascii():
+            _unicode("cost", name)
+        if name == "calls" and amount != 1:
             raise Malformed("facts", f"cost calls: {brief(amount)}", allowed="a request is one call")
-    return MappingProxyType(dict(cost))
+        out[name] = amount
+    return MappingProxyType(out)

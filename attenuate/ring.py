@@ -36,7 +36,10 @@ class KeyRing:
     Raises ValueError for a malformed key id, or for a root's that has a "/".
     """
 
-    __slots__ = ("_active", "_derived", "_keys")
+    __slots__ = ("_active", "_derived", "_keys", "prepared")
+
+    prepared: object
+    """What an engine made of this ring, so that nothing is converted twice."""
 
     def __init__(self, keys: Mapping[str, Key], active: str | None = None) -> None:
         for key_id, key in keys.items():
@@ -49,6 +52,7 @@ class KeyRing:
         self._keys = dict(keys)
         self._active = active or (minting[-1] if minting else None)
         self._derived: dict[str, Key] = {}
+        self.prepared = None
 
     @classmethod
     def generate(cls, key_id: str, alg: str = "hmac") -> Self:

@@ -7,7 +7,7 @@ charges are its list. A caller cannot build one.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, NoReturn, final
+from typing import Any, NamedTuple, NoReturn, TypeAlias, final
 
 from . import codec, limits
 from .block import BUDGET, EXPIRES, FINAL, ISSUED_AT, NOTES, RUN, Block
@@ -33,6 +33,27 @@ class Chain(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Chain({self.key_id!r}, {len(self.blocks)} blocks)"
+
+
+class Evidence(NamedTuple):
+    """What a verification found: the chain, its proof, the approvals that counted, and what was asked.
+
+    run: the one that was checked. leeway: seconds, as the verifier was set to.
+    """
+
+    chain: Chain
+    proof: Proof
+    approved: tuple[tuple[Chain, Proof], ...]
+    request: Request
+    run: Run
+    leeway: int
+
+    def __repr__(self) -> str:
+        return f"Evidence({self.chain!r})"
+
+
+Later: TypeAlias = tuple[Any, ...]
+"""A function that makes the Evidence, and its arguments."""
 
 
 class Charge(NamedTuple):
@@ -83,68 +104,80 @@ class Verified:
     approvals that counted. charges: what the gate must apply (V9).
     """
 
-    __slots__ = ("_approved", "_chain", "_charges", "_leeway", "_proof", "_run", "request")
+    __slots__ = ("_charges", "_held")
 
-    _chain: Chain
-    _proof: Proof
-    _approved: tuple[tuple[Chain, Proof], ...]
-    _charges: tuple[Charge, ...] | None
-    _leeway: int
-    _run: Run
-    request: Request
+    _held: Evidence | Later
+    _charges: tuple[Charge, ...]
 
     def __init__(self) -> None:
         raise TypeError("a Verified is made by Verifier.verify, and by nothing else")
 
     @property
+    def _evidence(self) -> Evidence:
+        held = self._held
+        if type(held) is not Evidence:
+            make, *asked = held
+            held = make(*asked)
+            _hold(self, held)
+        return held
+
+    @property
+    def request(self) -> Request:
+        """What was asked."""
+        return self._evidence.request
+
+    @property
     def run(self) -> str:
         """The run that was checked, as text: the request's, or the blocks' where it stated none."""
-        return run_text(self._run)
+        return run_text(self._evidence.run)
 
     @property
     def key_id(self) -> str:
         """The key id that the lease is authentic under."""
-        return self._chain.key_id
+        return self._evidence.chain.key_id
 
     @property
     def alg(self) -> int:
         """The COSE algorithm of the key."""
-        return self._chain.alg
+        return self._evidence.chain.alg
 
     @property
     def proof(self) -> str:
         """The kind of proof: "bearer", "sealed" or "bound"."""
-        return PROOFS[self._proof.kind]
+        return PROOFS[self._evidence.proof.kind]
 
     @property
     def block_ids(self) -> tuple[str, ...]:
         """The id of each block, 32 hex digits, as in `Lease.block_ids`."""
-        return tuple([h[:ID_SIZE].hex() for h in self._chain.hashes])
+        return tuple([h[:ID_SIZE].hex() for h in self._evidence.chain.hashes])
 
     @property
     def notes(self) -> dict[str, Any]:
         """Block 0's notes: the issuer's word. Later blocks' notes are claims, and not here."""
-        return dict(self._chain.blocks[0].fields.get(NOTES, {}))
+        return dict(self._evidence.chain.blocks[0].fields.get(NOTES, {}))
 
     @property
     def expires(self) -> int:
         """Seconds since 1970: the earliest expiry of any block."""
-        return _untils(self._chain.blocks, 0)[-1]
+        return _untils(self._evidence.chain.blocks, 0)[-1]
 
     @property
     def approvals(self) -> tuple[tuple[str, ...], ...]:
         """The block ids of each approval that counted."""
-        return tuple(tuple(h[:ID_SIZE].hex() for h in chain.hashes) for chain, _ in self._approved)
+        return tuple(tuple(h[:ID_SIZE].hex() for h in chain.hashes) for chain, _ in self._evidence.approved)
 
     @property
     def charges(self) -> tuple[Charge, ...]:
         """What the gate must apply before anything is granted: the token's, then the approvals'."""
-        if self._charges is None:
-            out: list[Charge] = []
-            for chain, proof in ((self._chain, self._proof), *self._approved):
-                out += _charges(chain, proof, self.request, self._run, self._leeway)
-            object.__setattr__(self, "_charges", tuple(out))
-        return self._charges or ()
+        try:
+            return self._charges
+        except AttributeError:
+            found = self._evidence
+        out: list[Charge] = []
+        for chain, proof in ((found.chain, found.proof), *found.approved):
+            out += _charges(chain, proof, found.request, found.run, found.leeway)
+        object.__setattr__(self, "_charges", tuple(out))
+        return self._charges
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Verified does not change")
@@ -159,24 +192,14 @@ class Verified:
         raise TypeError("a Verified does not pickle: it is worth something only where it was made")
 
 
-def make_verified(
-    chain: Chain,
-    proof: Proof,
-    request: Request,
-    run: Run,
-    approved: tuple[tuple[Chain, Proof], ...],
-    leeway: int,
-) -> Verified:
-    """Return the Verified of a verification that passed. Only verify.py calls this."""
-    self = Verified.__new__(Verified)
-    put = object.__setattr__
-    put(self, "_chain", chain)
-    put(self, "_proof", proof)
-    put(self, "_approved", approved)
-    put(self, "_charges", None)
-    put(self, "_leeway", leeway)
-    put(self, "request", request)
-    put(self, "_run", run)
+_hold = Verified.__dict__["_held"].__set__
+_new = Verified.__new__
+
+
+def make_verified(held: Evidence | Later) -> Verified:
+    """Return the Verified of a verification that passed. Only engines call this."""
+    self = _new(Verified)
+    _hold(self, held)
     return self
 
 

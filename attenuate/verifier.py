@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
-from typing import Any, NamedTuple, NoReturn, TypeVar, cast, final
+from typing import NamedTuple, NoReturn, TypeVar, final
 
 from . import _engine, limits
 from .block import EXTENSION
 from .cache import CacheInfo
 from .call import call_binding, call_digest, flatten
 from .clear import Handler, Rules
-from .errors import Finding, Malformed
+from .errors import Finding, LeaseError, Malformed
 from .fields import moment, seconds
 from .lease import Lease
 from .request import Request
@@ -24,22 +23,13 @@ from .ring import KeyRing
 from .verified import Verified
 from .words import steady
 
-F = TypeVar("F", bound=Callable[..., Any])
+E = TypeVar("E", bound=BaseException)
 
 
-def _without_token(method: F) -> F:
-    """Let no error carry the token: collectors show the local variables of every frame."""
-
-    @wraps(method)
-    def call(self: Verifier, token: str, *args: Any, **asked: Any) -> Any:
-        try:
-            return method(self, token, *args, **asked)
-        except Exception as error:
-            del token
-            error.__context__ = None
-            raise error.with_traceback(None) from None
-
-    return cast(F, call)
+def _bare(error: E) -> E:
+    """Return an error without the frames that hold the token: collectors show their variables."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 class Explanation(NamedTuple):
@@ -105,7 +95,6 @@ class Verifier:
         self._clock = clock
         self._allow_unstated_run = allow_unstated_run is True
 
-    @_without_token
     def verify(
         self,
         token: str,
@@ -125,10 +114,25 @@ class Verifier:
 
         Raises Malformed, Untrusted or Forbidden, each with what was asked, allowed and would pass.
         """
-        request = Request(action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding)
-        return self._verified(token, request, now)
+        found: Verified | BaseException
+        try:
+            if run is None:
+                self._check_unstated()
+            request = _engine.make_request(
+                action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding
+            )
+            at = moment(now, self._clock)
+            found = _engine.outcome(token, request, self.keys, at, self._rules, self._cache)
+        except BaseException as error:
+            found = _bare(error)
+        if type(found) is Verified:
+            return found
+        del token
+        try:
+            raise found
+        finally:
+            del found  # the error's traceback holds this frame: the two would hold each other
 
-    @_without_token
     def verify_call(
         self,
         token: str,
@@ -148,16 +152,21 @@ class Verifier:
 
         Raises ValueError where `facts` states an argument itself, and what `verify` raises.
         """
-        stated = {**flatten(args), "call": call_digest(args).hex()}
-        for name in facts or ():
-            if name == "call" or name == "args" or str(name).startswith("args."):
-                raise ValueError(f"fact {name!r:.80} comes from args")
-        known = run if run is not None else Lease.parse(token).run
-        binding = call_binding(self.audience, known, action, args) if known else None
-        stated.update(facts or {})  # type: ignore[arg-type]
-        return self.verify(token, action=action, run=run, facts=stated, cost=cost, binding=binding, now=now)
+        try:
+            stated = {**flatten(args), "call": call_digest(args).hex()}
+            for name in facts or ():
+                if name == "call" or name == "args" or str(name).startswith("args."):
+                    raise ValueError(f"fact {name!r:.80} comes from args")
+            known = run if run is not None else Lease.parse(token).run
+            binding = call_binding(self.audience, known, action, args) if known else None
+            stated.update(facts or {})  # type: ignore[arg-type]
+            return self.verify(
+                token, action=action, run=run, facts=stated, cost=cost, binding=binding, now=now
+            )
+        except BaseException as error:
+            del token
+            raise _bare(error) from None
 
-    @_without_token
     def explain(
         self,
         token: str,
@@ -173,28 +182,64 @@ class Verifier:
 
         The arguments are those of `verify`. Raises Malformed `facts` for a request that is none.
         """
-        request = Request(action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding)
-        self._mine(request)
-        at = moment(now, self._clock)
-        found = _engine.explain(token, request, self.keys, at, self._rules, self._cache)
-        return Explanation(found)
+        try:
+            request = Request(
+                action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding
+            )
+            self._mine(request)
+            at = moment(now, self._clock)
+            return Explanation(_engine.explain(token, request, self.keys, at, self._rules, self._cache))
+        except BaseException as error:
+            del token
+            raise _bare(error) from None
 
-    @_without_token
+    def verify_many(
+        self, asked: Iterable[tuple[str, Request]], *, now: int | None = None
+    ) -> list[Verified | LeaseError]:
+        """Verify many tokens at one time, each for its request: a Verified or a LeaseError for each.
+
+        Nothing is raised for a token that is refused; look at the type of what comes back. The native
+        engine lets other threads run meanwhile. Raises ValueError as `check` does for a request.
+        """
+        pairs: list[tuple[str, Request]] = []
+        try:
+            for token, request in asked:
+                self._mine(request)
+                pairs.append((token, request))
+            at = moment(now, self._clock)
+            return _engine.verify_many(pairs, self.keys, at, self._rules, self._cache)
+        except BaseException as error:
+            token = ""
+            del asked, pairs
+            raise _bare(error) from None
+
     def check(self, token: str, request: Request, *, now: int | None = None) -> Verified:
         """Do as `verify` for a request that is at hand; its audience must be this verifier's."""
-        return self._verified(token, request, now)
-
-    def _verified(self, token: str, request: Request, now: int | None) -> Verified:
-        self._mine(request)
-        at = moment(now, self._clock)
-        return _engine.verify(token, request, self.keys, at, self._rules, self._cache)
+        found: Verified | BaseException
+        try:
+            self._mine(request)
+            at = moment(now, self._clock)
+            found = _engine.outcome(token, request, self.keys, at, self._rules, self._cache)
+        except BaseException as error:
+            found = _bare(error)
+        if type(found) is Verified:
+            return found
+        del token
+        try:
+            raise found
+        finally:
+            del found  # the error's traceback holds this frame: the two would hold each other
 
     def _mine(self, request: Request) -> None:
         if not isinstance(request, Request):
             raise TypeError(f"request is a {type(request).__name__}, not a Request")
         if request.audience != self.audience:
             raise ValueError(f"a request for {request.audience!r} at the verifier of {self.audience!r}")
-        if request.run is None and not self._allow_unstated_run:
+        if request.run is None:
+            self._check_unstated()
+
+    def _check_unstated(self) -> None:
+        if not self._allow_unstated_run:
             raise Malformed(
                 "facts",
                 "a request without a run",

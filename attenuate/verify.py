@@ -8,6 +8,7 @@ Nothing after V5 runs on a token that is not authentic.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import NamedTuple, NoReturn, TypeAlias
 
@@ -16,13 +17,15 @@ from .block import APPROVAL, BUDGET, ED25519, FOR, HMAC, NEXT_KEY, Block
 from .cache import Cache
 from .chain import ID_SIZE, LINK, hash_block, hash_header, hmac_link, sealed_message, used_message
 from .clear import Case, Failure, Rules, failures, run_of
-from .errors import Finding, Forbidden, LeaseError, Untrusted
+from .doubts import Doubt, doubted
+from .errors import Finding, Forbidden, LeaseError
+from .findings import UNCOUNTED, Uncounted, refusing, uncounted
 from .grants import Demand, matches
 from .keys import Key
 from .request import Request, Run
 from .ring import KeyRing
 from .token import BEARER, SEALED, Frame, Proof, read_blocks, read_frame, split
-from .verified import Chain, Verified, make_verified
+from .verified import Chain, Evidence, Verified, make_verified
 
 
 class Known(NamedTuple):
@@ -36,11 +39,27 @@ class Known(NamedTuple):
     last: bytes
     proof: Proof | None
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Known does not pickle: it holds a secret")
+
     def __repr__(self) -> str:
         return f"Known({self.chain!r})"
 
 
 ChainCache: TypeAlias = Cache[Known]
+
+
+class Asked(NamedTuple):
+    """What every step looks at: the request, the keys and the time."""
+
+    request: Request
+    keys: KeyRing
+    now: int
+
+    def doubted(self, doubt: Doubt, key_id: str, number: int = 0) -> LeaseError:
+        """Return the error of a doubt (V3 to V5)."""
+        audience = self.request.audience
+        return doubted(doubt, key_id, number, keys=self.keys, audience=audience, now=self.now)
 
 
 class Parsed(NamedTuple):
@@ -70,15 +89,43 @@ def verify(
 
     Raises Malformed (V1, V2), Untrusted (V3 to V5), Forbidden (V3, V5 to V8).
     """
-    chain, proof, approvals = _trusted(text, request, keys, now, cache)
-    case = _case(chain, proof, request, now, rules)
+    asked = Asked(request, keys, now)
+    chain, proof, approvals = _trusted(text, asked, cache)
+    case = case_of(chain, proof, asked.request, now, rules)
     for failure in failures(case):
-        _forbid(failure, case)
-    approved = _approved(chain, case, approvals, cache)
+        raise _forbidden(failure, case)
+    approved = _approved(chain, case, approvals, asked, cache)
     if isinstance(approved, Failure):
-        _forbid(approved, case)
+        raise _forbidden(approved, case)
     assert case.run is not None  # V6: block 0 states one
-    return make_verified(chain, proof, request, case.run, approved, rules.leeway)
+    return make_verified(Evidence(chain, proof, approved, request, case.run, rules.leeway))
+
+
+def verify_many(
+    asked: Iterable[tuple[str, Request]],
+    keys: KeyRing,
+    now: int,
+    rules: Rules = Rules(),
+    cache: ChainCache | None = None,
+) -> list[Verified | LeaseError]:
+    """Verify many tokens, each for its request; an error stands where one was refused."""
+    return [outcome(text, request, keys, now, rules, cache) for text, request in asked]
+
+
+def outcome(
+    text: str,
+    request: Request,
+    keys: KeyRing,
+    now: int,
+    rules: Rules = Rules(),
+    cache: ChainCache | None = None,
+) -> Verified | LeaseError:
+    """Do as `verify`, and return the error; its traceback, and with it the token, is left behind."""
+    try:
+        return verify(text, request, keys, now, rules, cache)
+    except LeaseError as error:
+        error.__context__ = None
+        return error.with_traceback(None)
 
 
 def explain(
@@ -94,23 +141,23 @@ def explain(
     A token that is malformed or not authentic has one reason, because nothing in it can be
     believed. The need for an approval is a reason only where everything else holds.
     """
+    asked = Asked(request, keys, now)
     try:
-        chain, proof, approvals = _trusted(text, request, keys, now, cache)
+        chain, proof, approvals = _trusted(text, asked, cache)
     except LeaseError as error:
         return (error.finding,)
-    case = _case(chain, proof, request, now, rules)
+    case = case_of(chain, proof, request, now, rules)
     found = tuple(findings.describe(failure, case) for failure in failures(case))
     if not found:
-        approved = _approved(chain, case, approvals, cache)
+        approved = _approved(chain, case, approvals, asked, cache)
         if isinstance(approved, Failure):
             return (findings.describe(approved, case),)
     return found
 
 
-def _trusted(
-    text: str, request: Request, keys: KeyRing, now: int, cache: ChainCache | None
-) -> tuple[Chain, Proof, list[Parsed]]:
+def _trusted(text: str, asked: Asked, cache: ChainCache | None) -> tuple[Chain, Proof, list[Parsed]]:
     """V1 to V5 of a token, and V1, V2 of its approvals."""
+    keys, audience = asked.keys, asked.request.audience
     first, attached = split(text)
     digest = b""
     if cache is not None:
@@ -119,16 +166,16 @@ def _trusted(
         if exact is not None and exact.proof is not None:
             chain = exact.chain
             approvals = [_parse(each, None, cache) for each in attached] if attached else []
-            found = keys.find(chain.key_id, request.audience)
-            key = _key(found, chain.key_id, chain.alg, keys, request)
+            found = keys.find(chain.key_id, audience)
+            key = _key(found, chain.key_id, chain.alg, asked)
             if key.fingerprint == chain.fingerprint:
                 return chain, exact.proof, approvals
     frame = read_frame(first)
-    found = keys.find(frame.key_id, request.audience)
+    found = keys.find(frame.key_id, audience)
     parsed = _parse(first, found[0] if found else None, cache, frame)
     approvals = [_parse(each, None, cache) for each in attached]
-    key = _key(found, frame.key_id, frame.alg, keys, request)
-    chain = _authentic(parsed, key, request, now, cache)
+    key = _key(found, frame.key_id, frame.alg, asked)
+    chain = _authentic(parsed, key, asked, cache)
     proof = frame.proof.without_tag()
     if cache is not None and proof.kind <= SEALED:
         cache.put(digest, Known(chain, b"", proof), chain.weight)
@@ -155,35 +202,19 @@ def _parse(text: str, key: Key | None, cache: ChainCache | None, frame: Frame | 
 
 
 # --- V3 -------------------------------------------------------------------------------------------
-def _key(found: tuple[Key, str | None] | None, key_id: str, alg: int, keys: KeyRing, request: Request) -> Key:
+def _key(found: tuple[Key, str | None] | None, key_id: str, alg: int, asked: Asked) -> Key:
     if found is None:
-        mend = "a lease under one of these keys, or a ring that holds this one"
-        if f"{key_id}/{request.audience}" in keys:
-            mend = f"a lease minted by ring.for_audience({request.audience!r})"
-        raise Untrusted(
-            "unknown_key",
-            f"key {key_id!r}",
-            allowed=f"keys {', '.join(keys) or '(none)'}",
-            would_pass=mend,
-        )
+        raise asked.doubted(Doubt.UNKNOWN_KEY, key_id)
     key, serves = found
     if key.alg != alg:
-        raise Untrusted(
-            "algorithm", f"algorithm {alg}", allowed=f"{key.alg}, the algorithm of key {key_id!r}"
-        )
-    if serves is not None and serves != request.audience:
-        raise Forbidden(
-            "audience",
-            f"audience {request.audience!r}",
-            block=0,
-            allowed=f"{serves!r}, which key {key_id!r} serves",
-            would_pass=f"a lease under a key for {request.audience!r}",
-        )
+        raise asked.doubted(Doubt.ALGORITHM, key_id, alg)
+    if serves is not None and serves != asked.request.audience:
+        raise asked.doubted(Doubt.AUDIENCE, key_id)
     return key
 
 
 # --- V4, V5 ---------------------------------------------------------------------------------------
-def _authentic(parsed: Parsed, key: Key, request: Request, now: int, cache: ChainCache | None) -> Chain:
+def _authentic(parsed: Parsed, key: Key, asked: Asked, cache: ChainCache | None) -> Chain:
     """Return the chain of a token whose links and proof are authentic under `key`."""
     frame, known = parsed.frame, parsed.known
     if known is not None and known.chain.fingerprint == key.fingerprint:
@@ -196,9 +227,7 @@ def _authentic(parsed: Parsed, key: Key, request: Request, now: int, cache: Chai
             last = hmac_link(last, h)
         else:
             if not ed25519.verify(last, frame.sigs[index], LINK + h):
-                raise Untrusted(
-                    "signature", f"the signature of link {index}", allowed="the issuer's or holder's"
-                )
+                raise asked.doubted(Doubt.SIGNATURE, frame.key_id, index)
             last = parsed.blocks[index].fields[NEXT_KEY]
     proven = _proves(frame, last, parsed.hashes[-1])
     weight = sum([len(raw) for raw in frame.raws]) + 64 * len(frame.sigs)
@@ -206,13 +235,9 @@ def _authentic(parsed: Parsed, key: Key, request: Request, now: int, cache: Chai
     entry = Known(chain, last, None)
     del last  # the true secret: no error below may carry it in its frames
     if not proven:
-        raise Untrusted(
-            "proof",
-            "a proof that does not fit the chain",
-            would_pass="the token exactly as its holder made it",
-        )
+        raise asked.doubted(Doubt.PROOF, frame.key_id)
     if frame.proof.kind > SEALED:
-        _check_use(frame.proof, request, now)
+        _check_use(frame, asked)
     if cache is not None:
         cache.put((key.fingerprint, parsed.hashes[-1], frame.sigs), entry, weight)
     return chain
@@ -229,27 +254,17 @@ def _proves(frame: Frame, last: bytes, h: bytes) -> bool:
     return ed25519.verify(last, tag, message)
 
 
-def _check_use(proof: Proof, request: Request, now: int) -> None:
+def _check_use(frame: Frame, asked: Asked) -> None:
     """V5: what the proof is bound to, then when it was made."""
-    if request.binding is None or not hmac.compare_digest(request.binding, proof.binding):
-        asked = "a call for which no binding was computed" if request.binding is None else "another call"
-        raise Forbidden(
-            "binding",
-            asked,
-            allowed="the one call that the proof is bound to",
-            would_pass="the same audience, run, action and arguments, or a proof made for this call",
-        )
-    if abs(now - proof.iat) > limits.SKEW:
-        raise Forbidden(
-            "stale_proof",
-            f"a proof of {findings.clock(proof.iat)} at {findings.clock(now)}",
-            allowed=f"{limits.SKEW} s around its making",
-            would_pass="a proof made anew for this try",
-        )
+    proof, binding = frame.proof, asked.request.binding
+    if binding is None or not hmac.compare_digest(binding, proof.binding):
+        raise asked.doubted(Doubt.BINDING, frame.key_id, int(binding is not None))
+    if abs(asked.now - proof.iat) > limits.SKEW:
+        raise asked.doubted(Doubt.STALE_PROOF, frame.key_id, proof.iat)
 
 
 # --- V6, V7 ---------------------------------------------------------------------------------------
-def _case(
+def case_of(
     chain: Chain,
     proof: Proof,
     request: Request,
@@ -258,17 +273,19 @@ def _case(
     run: Run | None = None,
     asked_for: bytes | None = None,
 ) -> Case:
+    """Return what V6 and V7 look at for an authentic chain."""
     run = run or request.run or run_of(chain.blocks)
     return Case(chain.blocks, request, run, now, rules, proof.kind > SEALED, asked_for)
 
 
-def _forbid(failure: Failure, case: Case) -> NoReturn:
-    raise Forbidden(failure.code, block=failure.block, details=lambda: findings.describe(failure, case))
+def _forbidden(failure: Failure, case: Case) -> Forbidden:
+    """Return the error of a failure (V6 to V8)."""
+    return Forbidden(failure.code, block=failure.block, details=lambda: findings.describe(failure, case))
 
 
 # --- V8 -------------------------------------------------------------------------------------------
 def _approved(
-    chain: Chain, case: Case, approvals: list[Parsed], cache: ChainCache | None
+    chain: Chain, case: Case, approvals: list[Parsed], asked: Asked, cache: ChainCache | None
 ) -> tuple[tuple[Chain, Proof], ...] | Failure:
     """Return the approvals that count, or the first demand that is not met."""
     used: dict[tuple[int, int], tuple[Chain, Proof]] = {}
@@ -288,7 +305,7 @@ def _approved(
                 if key_id in signed or key_id not in {key.hex() for key in demand.keys}:
                     continue
                 if number not in checked:
-                    checked[number] = _approval(parsed, chain.hashes[index][:ID_SIZE], case, cache)
+                    checked[number] = _approval(parsed, chain.hashes[index][:ID_SIZE], case, asked, cache)
                 if not isinstance(checked[number], str):
                     signed[key_id] = number
             if len(signed) < demand.quorum:
@@ -304,39 +321,46 @@ def _uncounted(approvals: list[Parsed], checked: dict[int, tuple[Chain, Proof] |
     """Return why each attached approval does not count; in words only, nothing of its content."""
     out = []
     for number in range(len(approvals)):
-        why = checked.get(number, "its key is not asked for, or is counted already")
+        why = checked.get(number, UNCOUNTED[Uncounted.NOT_ASKED])
         if isinstance(why, str):
-            out.append(f"approval {number + 1} does not count: {why}")
+            out.append(uncounted(number, why))
     return tuple(out)
 
 
 def _approval(
-    parsed: Parsed, asked_for: bytes, case: Case, cache: ChainCache | None
+    parsed: Parsed, asked_for: bytes, case: Case, asked: Asked, cache: ChainCache | None
 ) -> tuple[Chain, Proof] | str:
     """Return an attached approval as an authentic chain, or why it does not count."""
     frame = parsed.frame
-    root = parsed.blocks[0].fields
-    if frame.alg != ED25519:
-        return "it is not ed25519"
-    if frame.proof.kind == BEARER:
-        return "it is neither sealed nor bound"
-    if root.get(FOR) != asked_for:
-        return "it is for another block"
-    if "calls" not in root.get(BUDGET, ()):
-        return "it has no budget of calls"
-    if any(APPROVAL in block.fields for block in parsed.blocks):
-        return "it asks for approvals itself"
+    form = _form(parsed, asked_for)
+    if form is not None:
+        return UNCOUNTED[form]
     key = Key(ED25519, public=bytes.fromhex(frame.key_id))
     if cache is not None:
         known = cache.get((key.fingerprint, parsed.hashes[-1], frame.sigs))
         parsed = parsed._replace(known=known)
     try:
-        chain = _authentic(parsed, key, case.request, case.now, cache)
+        chain = _authentic(parsed, key, asked, cache)
     except LeaseError as error:
         return f"{error.stage}, {error.code}"
     proof = frame.proof.without_tag()
-    own = _case(chain, proof, case.request, case.now, case.rules, case.run, asked_for)
+    own = case_of(chain, proof, case.request, case.now, case.rules, case.run, asked_for)
     for failure in failures(own):
-        found = findings.describe(failure, own)
-        return f"its block {failure.block} refuses, {failure.code}: {found.asked}"
+        return refusing(failure, own)
     return chain, proof
+
+
+def _form(parsed: Parsed, asked_for: bytes) -> Uncounted | None:
+    """Return what in its form keeps an approval from counting for a block."""
+    root = parsed.blocks[0].fields
+    if parsed.frame.alg != ED25519:
+        return Uncounted.NOT_SIGNED
+    if parsed.frame.proof.kind == BEARER:
+        return Uncounted.BEARER
+    if root.get(FOR) != asked_for:
+        return Uncounted.OTHER_BLOCK
+    if "calls" not in root.get(BUDGET, ()):
+        return Uncounted.NO_CALLS
+    if any(APPROVAL in block.fields for block in parsed.blocks):
+        return Uncounted.ASKS
+    return None

@@ -11,12 +11,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.backends.openssl import backend
 
-from .. import KeyRing, Verifier, __version__, _engine
+from .. import Forbidden, KeyRing, Verifier, __version__, _engine
 from ..keys import ALGORITHMS
 from .output import FAILED, OK, Console
 from .values import ring_fault
@@ -43,7 +44,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def doctor(args: argparse.Namespace, out: Console) -> int:
     """Look at everything; the exit code is 1 where something must be mended."""
-    checks = [*_versions(), *_works(), _clock(), *map(_key_file, args.files), _git()]
+    checks = [*_versions(), _chosen(), _kernel(), *_works(), _clock(), *map(_key_file, args.files), _git()]
     width = max(len(check.name) for check in checks)
     lines = []
     for check in checks:
@@ -58,26 +59,53 @@ def doctor(args: argparse.Namespace, out: Console) -> int:
 
 def _versions() -> Iterator[Check]:
     yield Check("attenuate", True, __version__)
-    yield Check("engine", True, f"{_engine.NAME} (of {', '.join(_engine.AVAILABLE)})")
     yield Check("python", True, f"{platform.python_version()} ({platform.python_implementation()})")
     for package in ("cryptography", "cbor2"):
         yield Check(package, True, importlib.metadata.version(package))
     yield Check("openssl", True, backend.openssl_version_text())
 
 
+def _chosen() -> Check:
+    value = f"{_engine.NAME} (of {', '.join(_engine.AVAILABLE)})"
+    if _engine.NAME in _engine.AVAILABLE:
+        return Check("engine", True, value)
+    return Check("engine", False, value, "unset ATTENUATE_ENGINE, which asks for it")
+
+
+def _kernel() -> Check:
+    """No kernel is no fault, since Python does the same; one that cannot be used is."""
+    if not _engine.WHY:
+        return Check("kernel", True, __version__)
+    if find_spec("attenuate_kernel") is None:
+        return Check("kernel", True, _engine.WHY, "faster with it: pip install 'attenuate[native]'")
+    return Check("kernel", False, _engine.WHY, f"pip install 'attenuate-kernel=={__version__}'")
+
+
 def _works() -> Iterator[Check]:
-    """Mint, narrow and verify under each algorithm."""
+    """Mint, narrow, verify and refuse under each algorithm."""
+    if _engine.NAME not in _engine.AVAILABLE:
+        return
     for alg in ALGORITHMS:
-        ring = KeyRing.generate("self", alg)
-        lease = ring.mint(run="doctor@1", audience="self", ttl=60, allow=["look"]).narrow(ttl=60)
-        began = time.perf_counter()
         try:
-            Verifier(ring, audience="self", cache=0).verify(lease.token, action="look", run="doctor@1")
+            value, ok = _self_test(alg)
         except Exception as fault:
-            yield Check(f"{alg} chain", False, f"{type(fault).__name__}: {fault}", "install attenuate again")
-            continue
-        micros = (time.perf_counter() - began) * 1e6
-        yield Check(f"{alg} chain", True, f"mints, narrows and verifies (cold: {micros:.0f} µs)")
+            value, ok = f"{type(fault).__name__}: {fault}", False
+        yield Check(f"{alg} chain", ok, value, "" if ok else "install attenuate again")
+
+
+def _self_test(alg: str) -> tuple[str, bool]:
+    """Return what came of it, and whether it is right."""
+    ring = KeyRing.generate("self", alg)
+    lease = ring.mint(run="doctor@1", audience="self", ttl=60, allow=["look"]).narrow(ttl=60)
+    verifier = Verifier(ring, audience="self", cache=0)
+    began = time.perf_counter()
+    verifier.verify(lease.token, action="look", run="doctor@1")
+    micros = (time.perf_counter() - began) * 1e6
+    try:
+        verifier.verify(lease.token, action="touch", run="doctor@1")
+    except Forbidden:
+        return f"mints, narrows, verifies and refuses (cold: {micros:.0f} µs)", True
+    return "allows an action that the lease does not", False
 
 
 def _clock() -> Check:

@@ -5,15 +5,17 @@ block 0   agt_1@2 may repo.read, repo.write.* on repo clord, at github, for 900 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
 import pytest
 import wire
 
-from attenuate import KeyRing, Lease, LeaseError, Malformed, Request, grant, one_of
+from attenuate import KeyRing, Lease, LeaseError, Malformed, Request, _engine, grant, one_of
 from attenuate.block import ED25519, HMAC
 from attenuate.clear import Rules
 from attenuate.constraints import Constraint
@@ -128,9 +130,34 @@ def told(made: Constraint, value: Any) -> bool | None:
     return None if Grant(["x"], {"f": made}).denies(request) else False
 
 
-def without_proof() -> AbstractContextManager[Any]:
-    """Put in the fault that most controls need: a verifier whose last proof (V5) always holds."""
-    return mock.patch("attenuate.verify._proves", return_value=True)
+def engine_named(name: str) -> ModuleType:
+    """Return the module of an engine; skips the test where the kernel is missing."""
+    if name == "native":
+        pytest.importorskip("attenuate_kernel", reason="the native engine is missing")
+    return importlib.import_module({"python": "attenuate.verify", "native": "attenuate.native"}[name])
+
+
+@contextmanager
+def using(name: str) -> Iterator[ModuleType]:
+    """Let everything verify by this engine, whichever was chosen."""
+    module = engine_named(name)
+    names = {
+        each: getattr(module, each) for each in ("ChainCache", "explain", "outcome", "verify", "verify_many")
+    }
+    made = getattr(module, "make_request", Request)
+    with mock.patch.multiple(_engine, NAME=name, make_request=made, **names):
+        yield module
+
+
+@contextmanager
+def without_proof() -> Iterator[None]:
+    """Put in the fault that most controls need: a verifier whose last proof (V5) always holds.
+
+    It is put into the Python engine, and that verifies meanwhile: a control shows what the tests can
+    find, and not what an engine does. `engines.py --controls` puts the same into the kernel's source.
+    """
+    with using("python"), mock.patch("attenuate.verify._proves", return_value=True):
+        yield
 
 
 OK = ("ok",)

@@ -59,3 +59,14 @@ def engine(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTENUATE_ENGINE", request.param)
         yield importlib.reload(_engine)
+
+
+@pytest.fixture
+def python() -> Iterator[ModuleType]:
+    """The module attenuate._engine with the Python engine in it, for controls that put a fault there."""
+    import build
+
+    from attenuate import _engine
+
+    with build.using("python"):
+        yield _engine

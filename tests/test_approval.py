@@ -203,7 +203,7 @@ def _verified(lease: Lease, **facts: Any) -> Any:
     return Verifier(build.RING, audience="github").check(lease.token, build.ask(**facts), now=NOW + 1)
 
 
-def test_only_the_first_that_count_are_charged() -> None:
+def test_only_the_first_that_count_are_charged(engine: Any) -> None:
     lease = asking("hmac", demand("repo.read", keys=[A, B, C], quorum=2))
     said = [yes(lease, C), yes(lease, A), yes(lease, C), yes(lease, B)]
     verified = _verified(lease.attach(*said))
@@ -212,7 +212,7 @@ def test_only_the_first_that_count_are_charged() -> None:
     assert charged == [["budget", each.block_ids[0], "calls"] for each in said[:2]]
 
 
-def test_the_first_valid_approval_of_a_key_counts() -> None:
+def test_the_first_valid_approval_of_a_key_counts(engine: Any) -> None:
     lease = asking("hmac", demand("repo.read", keys=[A]))
     expired, good, later = (yes(lease, ttl=ttl) for ttl in (1, 60, 90))
     assert _verified(lease.attach(expired, good, later)).approvals == ((good.block_ids[0],),)

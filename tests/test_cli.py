@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -558,9 +558,40 @@ def test_the_doctor_looks_at_key_files(run: Run) -> None:
     assert (done.code, said["ok"]) == (1, False)
     [bad] = [check for check in said["checks"] if not check["ok"]]
     assert (bad["name"], bad["hint"]) == ("key file", "chmod 600 attenuate.keys")
-    assert {"engine", "python", "cryptography", "openssl", "cbor2", "clock", "git"} <= {
+    assert {"engine", "kernel", "python", "cryptography", "openssl", "cbor2", "clock", "git"} <= {
         c["name"] for c in said["checks"]
     }
+
+
+def doctor(**env: str) -> dict[str, tuple[bool, str, str]]:
+    """Return what the doctor says in a process of its own: name -> ok, value, hint."""
+    said = json.loads(process("-m", "attenuate", "doctor", "--json", **env).stdout)
+    assert said["ok"] is all(check["ok"] for check in said["checks"])
+    return {check["name"]: (check["ok"], check["value"], check["hint"]) for check in said["checks"]}
+
+
+def test_the_doctor_tries_the_engine(engine: Any) -> None:
+    said = doctor()
+    assert said["engine"][:2] == (True, f"{engine.NAME} (of {', '.join(engine.AVAILABLE)})")
+    for chain in ("hmac chain", "ed25519 chain"):
+        assert said[chain][0]
+        assert said[chain][1].startswith("mints, narrows, verifies and refuses")
+
+
+def test_the_doctor_says_why_there_is_no_native_engine(tmp_path: Path) -> None:
+    (tmp_path / "attenuate_kernel.py").write_text("__version__ = '0.0.9'\n")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    other = doctor(PYTHONPATH=path, ATTENUATE_ENGINE="")
+    assert other["engine"][:2] == (True, "python (of python)")
+    assert other["kernel"] == (
+        False,
+        f"attenuate-kernel is 0.0.9, and attenuate {__version__}",
+        f"pip install 'attenuate-kernel=={__version__}'",
+    )
+    assert other["hmac chain"][0]
+    missing = doctor(PYTHONPATH=path, ATTENUATE_ENGINE="native")
+    assert missing["engine"][:2] == (False, "native (of python)")
+    assert "hmac chain" not in missing
 
 
 @pytest.mark.parametrize("text", ["undr:secret", "1..b", "a..9", "hosts:x.example"])

@@ -274,7 +274,7 @@ def test_the_tables_of_caveats_and_constraints_are_complete():
 
 def codes_in_the_code() -> set[str]:
     """Return every code that the package can raise, by reading it."""
-    raised = {"Malformed", "Untrusted", "Forbidden", "Refused", "Unavailable", "Failure"}
+    raised = {"Malformed", "Untrusted", "Forbidden", "Refused", "Unavailable", "Failure", "_Words"}
     out: set[str] = set()
     for path in (ROOT / "attenuate").rglob("*.py"):
         if "demo" in path.parts:
@@ -286,6 +286,8 @@ def codes_in_the_code() -> set[str]:
                     out.add(first.value)
                 elif isinstance(first, ast.IfExp):
                     out |= {n.value for n in ast.walk(first) if isinstance(n, ast.Constant)}
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "CODES":
+                out |= set(ast.literal_eval(node.value))
             if isinstance(node, ast.FunctionDef) and node.name == "_run_failure":
                 returned = [n.value for n in ast.walk(node) if isinstance(n, ast.Return)]
                 out |= {n.value for n in returned if isinstance(n, ast.Constant) and n.value}

@@ -148,13 +148,10 @@ def test_what_a_holder_wrote_is_cut_and_cannot_forge_a_line(engine: Any) -> None
 
 
 # --- Explanation -----------------------------------------------------------------------------------------
-VERIFIER = Verifier(build.RING, audience="github")
-
-
 def test_an_explanation_decides_nothing(engine: Any) -> None:
-    lease = build.lease()
-    good = VERIFIER.explain(lease.token, action="repo.read", run="agt_1@2", facts=build.FACTS, now=NOW)
-    bad = VERIFIER.explain(lease.token, action="mail.send", run="agt_1@2", now=NOW + 900)
+    verifier, lease = Verifier(build.RING, audience="github"), build.lease()
+    good = verifier.explain(lease.token, action="repo.read", run="agt_1@2", facts=build.FACTS, now=NOW)
+    bad = verifier.explain(lease.token, action="mail.send", run="agt_1@2", now=NOW + 900)
     assert (good.would_pass, bad.would_pass) == (True, False)
     assert [each.code for each in bad.findings] == ["expires", "allow"]
     assert str(good) == "would pass"
@@ -165,12 +162,13 @@ def test_an_explanation_decides_nothing(engine: Any) -> None:
 
 
 def test_a_request_that_is_none_has_no_explanation(engine: Any) -> None:
+    verifier = Verifier(build.RING, audience="github")
     with pytest.raises(Malformed, match="facts"):
-        VERIFIER.explain(build.lease().token, action="re*", run="agt_1@2", now=NOW)
+        verifier.explain(build.lease().token, action="re*", run="agt_1@2", now=NOW)
     with pytest.raises(Malformed, match="without a run"):
-        VERIFIER.explain(build.lease().token, action="repo.read", now=NOW)
+        verifier.explain(build.lease().token, action="repo.read", now=NOW)
     with pytest.raises(Malformed, match="without a run"):
-        VERIFIER.verify(build.lease().token, action="repo.read", facts=build.FACTS, now=NOW)
+        verifier.verify(build.lease().token, action="repo.read", facts=build.FACTS, now=NOW)
     lax = Verifier(build.RING, audience="github", allow_unstated_run=True)
     assert lax.verify(build.lease().token, action="repo.read", facts=build.FACTS, now=NOW)
 

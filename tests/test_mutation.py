@@ -29,9 +29,7 @@ def test_no_bytes_from_nowhere_are_accepted_crash_or_are_slow(engine: object) ->
 
 
 @pytest.mark.parametrize("name", ["byte in an item", "field removed", "chains spliced", "proof edited"])
-def test_without_the_proof_each_kind_of_mutant_gets_in(
-    engine: object, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_without_the_proof_each_kind_of_mutant_gets_in(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(mutate, "MUTATIONS", {name: mutate.MUTATIONS[name]})
     rng = random.Random(1)
     sealed = next(original for original in mutate.ORIGINALS if original.name == "hmac 3 sealed")
@@ -39,7 +37,7 @@ def test_without_the_proof_each_kind_of_mutant_gets_in(
         assert any(campaign.judge(sealed, mutate.mutant(sealed, rng)[1])[0] == "accepted" for _ in range(500))
 
 
-def test_the_control_of_the_campaign_accepts_some(engine: object) -> None:
+def test_the_control_of_the_campaign_accepts_some() -> None:
     record = campaign.control(1_000, seed=7)
     assert record["accepted"] > 20
 

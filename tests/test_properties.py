@@ -62,9 +62,9 @@ def test_a_child_never_allows_what_its_parent_denies(engine: Any) -> None:
     MANY(child_within_parent(engine))()
 
 
-def test_a_clear_that_forgets_block_0_is_found(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clear_that_forgets_block_0_is_found(python: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     faulty(monkeypatch, lambda case, failure: failure.block == 0 and len(case.blocks) > 1)
-    finds(child_within_parent(engine))
+    finds(child_within_parent(python))
 
 
 # --- (b) any changed byte refuses -------------------------------------------------------------------
@@ -97,9 +97,9 @@ def test_any_changed_byte_refuses(engine: Any) -> None:
     MANY(changed_byte_refuses(engine))()
 
 
-def test_a_verifier_without_the_last_proof_is_found(engine: Any) -> None:
+def test_a_verifier_without_the_last_proof_is_found(python: Any) -> None:
     with build.without_proof():
-        finds(changed_byte_refuses(engine))
+        finds(changed_byte_refuses(python))
 
 
 @pytest.mark.parametrize("name", sorted(GOOD))
@@ -247,7 +247,7 @@ def test_a_warm_verifier_answers_as_a_cold_one(engine: Any) -> None:
     FEW(warm_is_cold())()
 
 
-def test_a_cache_that_forgets_signatures_is_found(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_forgets_signatures_is_found(python: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     get, put = Cache.get, Cache.put
 
     def less(key: Any) -> Any:
@@ -293,6 +293,6 @@ def test_refusals_and_their_order_are_the_models(engine: Any) -> None:
 
 
 @pytest.mark.parametrize("code", sorted(CODES - {"pass"}))
-def test_a_check_that_is_left_out_is_found(engine: Any, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+def test_a_check_that_is_left_out_is_found(python: Any, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     faulty(monkeypatch, lambda case, failure: failure.code == code)
-    finds(model_agrees(engine))
+    finds(model_agrees(python))

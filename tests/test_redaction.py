@@ -19,7 +19,7 @@ import pytest
 import wire
 from build import NOW
 
-from attenuate import KeyRing, Lease, LeaseError, Verifier, approve, demand
+from attenuate import KeyRing, Lease, LeaseError, Verifier, _engine, approve, demand
 from attenuate.describe import authority, describe
 from attenuate.keys import Key
 from attenuate.token import read_frame, read_token
@@ -139,21 +139,28 @@ def things() -> dict[str, tuple[Any, tuple[str, ...]]]:
         texts = tuple(
             text for each in (lease, child, yes, bound, child.seal()) for text in each.token.split("~")
         )
-        verifier = Verifier(build.RING, audience="github")
-        verified = verifier.check(child.token, build.ask(), now=NOW)
-        again = verifier.check(bound.token, build.ask(binding=BINDING), now=NOW)
-        explained = verifier.explain(
-            lease.token, action="repo.read", run="agt_1@2", facts=build.FACTS, now=NOW
-        )
-        made = {
-            "lease": lease, "child": child, "bound": bound, "sealed": child.seal(), "approval": yes, "verifier": verifier,
-            "verified": verified, "bound verified": again, "charges": again.charges, "explanation": explained,
+        made: dict[str, Any] = {
+            "lease": lease, "child": child, "bound": bound, "sealed": child.seal(), "approval": yes,
             "token": read_token(lease.token), "sealed token": read_token(child.seal().token.split("~")[0]),
             "frame": read_frame(bound.token.split("~")[0]), "blocks": lease.unverified_blocks, "request": build.ask(binding=BINDING),
             "described": describe(child, now=NOW), "authority": authority(child), "key": build.KEYS[alg], "ring": build.RINGS[alg],
             "audience ring": build.RING.for_audience("github"), "handed ring": KeyRing({"k1": build.KEYS["hmac"]}),
-            "cache info": verifier.cache_info(), "demand": lease.unverified_blocks[0].get("approval"),
+            "demand": lease.unverified_blocks[0].get("approval"),
         }  # fmt: skip
+        for engine in _engine.AVAILABLE:
+            with build.using(engine):
+                verifier = Verifier(build.RING, audience="github")
+                verified = verifier.check(child.token, build.ask(), now=NOW)
+                again = verifier.check(bound.token, build.ask(binding=BINDING), now=NOW)
+                fresh = verifier.check(bound.token, build.ask(binding=BINDING), now=NOW)
+                explained = verifier.explain(
+                    lease.token, action="repo.read", run="agt_1@2", facts=build.FACTS, now=NOW
+                )
+                made |= {
+                    f"{engine} verifier": verifier, f"{engine} verified": verified, f"{engine} bound verified": again,
+                    f"{engine} charges": again.charges, f"{engine} unread": fresh, f"{engine} held": fresh._held,
+                    f"{engine} explanation": explained, f"{engine} cache info": verifier.cache_info(),
+                }  # fmt: skip
         out |= {f"{alg} {name}": (thing, texts) for name, thing in made.items()}
     return out
 
@@ -172,7 +179,7 @@ def test_an_object_shows_no_secret(name: str) -> None:
 SECRET_THINGS = [
     name
     for name in THINGS
-    if name.split(" ", 1)[1] in ("lease", "bound", "sealed", "key", "ring", "verified")
+    if name.split(" ", 1)[1] in ("lease", "bound", "sealed", "key", "ring", "python verified", "native verified")
 ]
 
 

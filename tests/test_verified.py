@@ -18,12 +18,17 @@ from build import NOW
 from attenuate import Request, Verified, Verifier, approve, demand
 from attenuate.limits import SAFE_MAX
 
-VERIFIER = Verifier(build.RING, audience="github", allow_unstated_run=True)
+pytestmark = pytest.mark.usefixtures("engine")
+
+
+def check(text: str, request: Request, now: int) -> Verified:
+    verifier = Verifier(build.RING, audience="github", allow_unstated_run=True)
+    return verifier.check(text, request, now=now)
 
 
 def charges(parts: Any, kind: str, request: Request | None = None) -> list[dict[str, Any]]:
     """Return the charges of one kind as JSON, without the kind."""
-    verified = VERIFIER.check(build.text_of(parts), request or build.ask(cost={"usd": 7}), now=NOW + 1)
+    verified = check(build.text_of(parts), request or build.ask(cost={"usd": 7}), now=NOW + 1)
     out = []
     for charge in verified.charges:
         if charge.kind == kind:
@@ -52,20 +57,20 @@ def test_a_verified_says_what_was_checked(engine: Any, alg: str) -> None:
         build.root(b16={"agent": "a"}), {0: b"8 bytes!", 5: NOW + 60, 16: {"agent": "claimed"}}, alg=alg
     )
     request = build.ask()
-    verified = VERIFIER.check(parts.text, request, now=NOW + 1)
+    verified = check(parts.text, request, now=NOW + 1)
     assert (verified.key_id, verified.alg, verified.proof) == (build.KEY_IDS[alg], parts.alg, "bearer")
     assert verified.block_ids == tuple(each.hex() for each in parts.ids)
     assert verified.notes == {"agent": "a"}, "block 0's: later ones are claims"
     assert (verified.expires, verified.run, verified.approvals) == (NOW + 60, "agt_1@2", ())
     assert verified.request is request
     assert repr(verified) == f"<Verified repo.read for agt_1@2, key {verified.key_id}>"
-    assert VERIFIER.check(parts.sealed().text, request, now=NOW + 1).proof == "sealed"
+    assert check(parts.sealed().text, request, now=NOW + 1).proof == "sealed"
 
 
 def test_nobody_makes_a_verified() -> None:
     with pytest.raises(TypeError, match=r"Verifier\.verify"):
         Verified()
-    verified = VERIFIER.check(build.lease().token, build.ask(), now=NOW)
+    verified = check(build.lease().token, build.ask(), now=NOW)
     with pytest.raises(TypeError, match="pickle"):
         pickle.dumps(verified)
     with pytest.raises(AttributeError):
@@ -77,12 +82,14 @@ def test_nobody_makes_a_verified() -> None:
 
 def test_the_notes_are_a_copy() -> None:
     token = build.lease(notes={"agent": "a"}).token
-    VERIFIER.check(token, build.ask(), now=NOW).notes["agent"] = "b"
-    assert VERIFIER.check(token, build.ask(), now=NOW).notes == {"agent": "a"}
+    verifier = Verifier(build.RING, audience="github")
+    verified = verifier.check(token, build.ask(), now=NOW)
+    verified.notes["agent"] = "b"
+    assert verified.notes == verifier.check(token, build.ask(), now=NOW).notes == {"agent": "a"}
 
 
 def test_the_charges_are_worked_out_once() -> None:
-    verified = VERIFIER.check(build.lease().token, build.ask(), now=NOW)
+    verified = check(build.lease().token, build.ask(), now=NOW)
     assert verified.charges is verified.charges
 
 
@@ -108,7 +115,7 @@ def test_a_parents_counter_outlives_a_short_child(kind: str) -> None:
     """Else a child that lives for a second spends the parent's budget, and the store forgets it."""
     more = {0: b"8 bytes!", 5: NOW + 2, 9: {"calls": 1}, 12: ["x"]}
     parts = build.raw(build.root(b9={"calls": 1}, b12=["repo.read"]), more)
-    assert VERIFIER.check(parts.text, build.ask(), now=NOW + 1).expires == NOW + 2
+    assert check(parts.text, build.ask(), now=NOW + 1).expires == NOW + 2
     first, *rest = charges(parts, kind)
     assert first["until"] == NOW + 900
     assert [row["until"] for row in rest] == [NOW + 2] * len(rest)
@@ -219,7 +226,7 @@ def test_an_approval_that_counted_is_charged_after_the_token() -> None:
     key = build.APPROVERS[0]
     lease = build.lease(approval=[demand("repo.read", keys=[key])], budget={"calls": 30})
     yes = approve(key, lease, "repo.read", allow_any_arguments=True, ttl=60, now=NOW)
-    verified = VERIFIER.check(lease.attach(yes).token, build.ask(), now=NOW + 1)
+    verified = check(lease.attach(yes).token, build.ask(), now=NOW + 1)
     rows = [charge.to_json() for charge in verified.charges]
     assert [row["kind"] for row in rows] == [
         "budget",
@@ -239,5 +246,5 @@ def test_no_two_questions_share_a_counter() -> None:
     parts = build.raw(
         build.root(b9={"calls": 1}, b12=["x"], b16={"agent": "k1"}), {0: b"8 bytes!", 9: {"calls": 1}}
     )
-    made = VERIFIER.check(parts.text, build.ask(), now=NOW + 1).charges
+    made = check(parts.text, build.ask(), now=NOW + 1).charges
     assert len({charge.key for charge in made}) == len(made)

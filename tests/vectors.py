@@ -71,8 +71,3 @@ def expected(vector: Vector) -> Vector:
     """Return the answer that a vector asks for."""
     ids = {"block_ids": vector["block_ids"]} if vector["expect"]["ok"] else {}
     return {**vector["expect"], **ids}
-
-
-def contract(result: Vector) -> Vector:
-    """Return the part of an answer that every engine must give: a malformed token's code is help."""
-    return {"stage": "malformed"} if result.get("stage") == "malformed" else result

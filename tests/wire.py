@@ -9,6 +9,7 @@ import base64
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -40,11 +41,9 @@ def encode(value: Any) -> bytes:
 def head(major: int, n: int, size: int | None = None) -> bytes:
     """Return a head with the shortest argument, or with one of `size` bytes."""
     if size is None:
-        size = next(
-            s for s, most in ((0, 23), (1, 0xFF), (2, 0xFFFF), (4, 2**32 - 1), (8, 2**64 - 1)) if n <= most
-        )
-    if size == 0:
-        return bytes([major << 5 | n])
+        if n < 24:
+            return bytes((major << 5 | n,))
+        size = 1 if n < 0x100 else 2 if n < 0x10000 else 4 if n < 2**32 else 8
     return bytes([major << 5 | {1: 24, 2: 25, 4: 26, 8: 27}[size]]) + n.to_bytes(size, "big")
 
 
@@ -94,7 +93,7 @@ class Parts:
         assert self.proof[0] == 0, "only a bearer can prove"
         if self.alg == HMAC:
             return hmac.digest(self.proof[1], message, "sha256")
-        return Ed25519PrivateKey.from_private_bytes(self.proof[1]).sign(message)
+        return private(self.proof[1]).sign(message)
 
     def add(self, block: dict[Any, Any] | bytes, seed: bytes = b"") -> Parts:
         """Add a block: a map, to which an ed25519 chain adds next_key, or bytes as they are."""
@@ -130,5 +129,11 @@ def parse(text: str) -> Parts:
     return Parts(header, tuple(blocks), tuple(sigs), tuple(proof))
 
 
+@lru_cache(maxsize=256)
+def private(seed: bytes) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+@lru_cache(maxsize=256)
 def public_of(seed: bytes) -> bytes:
-    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    return private(seed).public_key().public_bytes_raw()

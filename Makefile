@@ -1,35 +1,59 @@
 # Each target does its own set-up: `make demo` and `make test` work on a fresh machine with Python >= 3.11.
+# Where cargo is, they build the native engine too; ATTENUATE_ENGINE=python goes without it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+BUILDING := --build-constraint constraints.txt
 
-.PHONY: demo test check bench campaign vectors docs coverage clean
+CARGO := $(shell command -v cargo)
+ifneq ($(CARGO),)
+ifneq ($(ATTENUATE_ENGINE),python)
+KERNEL := $(VENV)/.kernel
+endif
+endif
+SOURCES := $(shell find kernel \( -name target -o -name fuzz \) -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.pyi' -o -name crates.txt \) -print)
+CARGO_IN_KERNEL := cd kernel && PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo
 
-demo: $(VENV)/.core
+.PHONY: demo test kernel check bench campaign vectors docs coverage clean
+
+demo: $(VENV)/.core $(KERNEL)
+	@$(BIN)/python .ci/engine.py
 	@$(BIN)/attenuate demo
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(KERNEL)
+	@$(BIN)/python .ci/engine.py
 	$(BIN)/python -m pytest
+ifdef KERNEL
+	$(CARGO_IN_KERNEL) test --quiet --locked --package attenuate-rules
+endif
 
-coverage: $(VENV)/.test
+kernel: $(VENV)/.core $(or $(KERNEL),$(VENV)/.kernel)
+	@$(BIN)/python .ci/engine.py
+
+coverage: $(VENV)/.test $(KERNEL)
 	$(BIN)/python -m pytest --cov --cov-report=term-missing --cov-fail-under=95
 
-check: $(VENV)/.check
+check: $(VENV)/.check $(KERNEL)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python specs/vectors/make.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $(VENV)/site
 	$(BIN)/pip-licenses --packages cbor2 cffi cryptography pycparser --partial-match --allow-only="MIT;Apache;BSD"
+ifdef KERNEL
+	$(BIN)/python kernel/crates.py check
+	$(CARGO_IN_KERNEL) fmt --all --check
+	$(CARGO_IN_KERNEL) clippy --quiet --locked --workspace --all-targets -- -D warnings
+endif
 
-bench: $(VENV)/.bench
+bench: $(VENV)/.bench $(KERNEL)
 	$(BIN)/python -m pytest benchmarks --benchmark-json=benchmarks/results/functions.json
 	$(BIN)/python -m benchmarks.report
 	$(BIN)/python docs/bench.py
 
 # The long runs behind the figures in tests/results: a million mutated tokens, and its control.
-campaign: $(VENV)/.test
+campaign: $(VENV)/.test $(KERNEL)
 	$(BIN)/python tests/campaign.py --tokens 1000000 --seed 1 --out tests/results/mutation.json
 
 vectors: $(VENV)/.core
@@ -47,12 +71,20 @@ $(VENV)/.venv:
 	@touch $@
 
 $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/.venv
-	@$(PIP) --editable .
+	@$(PIP) $(BUILDING) --editable .
 	@touch $@
 
 $(VENV)/.test $(VENV)/.bench $(VENV)/.check: $(VENV)/.%: pyproject.toml constraints.txt | $(VENV)/.core
 	@$(PIP) --group $*
 	@touch $@
 
+$(VENV)/.kernel: $(SOURCES) | $(VENV)/.venv
+	@echo "building the native engine (kernel/), which takes a minute the first time" >&2
+	@command -v cargo >/dev/null && $(BIN)/python kernel/crates.py lock && \
+	  MATURIN_NO_INSTALL_RUST=1 $(PIP) $(BUILDING) ./kernel || { \
+	  echo "error: the native engine was not built; it needs cargo of Rust 1.88 or later, and its crates" >&2; \
+	  echo "hint: to go on without it: make … ATTENUATE_ENGINE=python" >&2; exit 1; }
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage kernel/target kernel/Cargo.lock

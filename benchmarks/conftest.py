@@ -12,7 +12,7 @@ from benchmarks import machine
 def pytest_configure(config: pytest.Config) -> None:
     """Set what nobody set on the command line (the plugin reads these after this)."""
     option = config.option
-    option.benchmark_max_time = "0.3" if option.benchmark_max_time == "1.0" else option.benchmark_max_time
+    option.benchmark_max_time = "0.1" if option.benchmark_max_time == "1.0" else option.benchmark_max_time
     if option.benchmark_timer.endswith("perf_counter"):
         option.benchmark_timer = "time.process_time"
     option.benchmark_columns = option.benchmark_columns or ["median", "iqr", "ops", "rounds"]

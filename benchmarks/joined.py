@@ -30,14 +30,19 @@ def _holds(predicate: str, request: Request) -> bool:
     )
 
 
+def predicates(n: int) -> list[dict[str, object]]:
+    """Return the terms of each of n blocks."""
+    both = {"attempt": 2, "actions": ACTIONS, "expires": EXPIRES}
+    first = {"run": "agt_1", **both, "repo": "clord", "audience": "github"}
+    return [first, *[{"run": "agt_1/reader", **both, "under": "src"}] * (n - 1)]
+
+
 def macaroon(n: int) -> Callable[[], object]:
     """Return the work on n caveats of a block each, from text to decision, allowed."""
     key, form, request = secrets.token_hex(16), JsonSerializer(), OWN if n == 1 else CHILD
-    both = {"attempt": 2, "actions": ACTIONS, "expires": EXPIRES}
     made = Macaroon("github", "k1", key)
-    made.add_first_party_caveat(json.dumps({"run": "agt_1", **both, "repo": "clord", "audience": "github"}))
-    for _ in range(n - 1):
-        made.add_first_party_caveat(json.dumps({"run": "agt_1/reader", **both, "under": "src"}))
+    for terms in predicates(n):
+        made.add_first_party_caveat(json.dumps(terms))
     text = form.serialize(made)
 
     def decide(asked: Request = request) -> object:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from cryptography.hazmat.backends.openssl import backend
 
+from benchmarks import libmacaroons
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     "cbor2", "cryptography", "pymacaroons", "biscuit-python", "tenuo", "PyJWT", "pytest-benchmark",
@@ -25,7 +27,7 @@ def machine() -> dict[str, object]:
         "python": f"{platform.python_implementation()} {platform.python_version()}{_build()}",
         "platform": f"{platform.system()} {platform.machine()}",
         "openssl": backend.openssl_version_text(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: version(name) for name in PACKAGES} | {"libmacaroons": libmacaroons.version()},
     }
 
 
@@ -45,5 +47,5 @@ def commit() -> dict[str, object]:
 
     return {
         "id": git("rev-parse", "HEAD") or "unknown",
-        "dirty": bool(git("status", "--porcelain", "attenuate")),
+        "dirty": bool(git("status", "--porcelain", "attenuate", "kernel")),
     }

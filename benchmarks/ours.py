@@ -2,18 +2,22 @@
 
 Block 0 has audience, run, attempt, two actions, repo and expiry; each later block the child's run
 and attempt, the actions, a path and an expiry. From text to decision; `warm` keeps a verifier with
-its cache of authentic chains, `cold` has none.
+its cache of authentic chains, `cold` has none. A name says engine and way (engines.py):
+`attenuate hmac native prepared warm`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 
 from attenuate import KeyRing, Lease, LeaseError, Verified, Verifier, call_binding, grant, one_of, under
 from attenuate.fields import Terms
-from benchmarks.peers import ACTIONS, EXPIRES, Peer
+from benchmarks.engines import AUDIENCE, PYTHON, Way
+from benchmarks.paired import Work
+from benchmarks.peers import ACTIONS, EXPIRES
 
 NOW = 1_800_000_000
 RUN, CHILD = "agt_1@2", "agt_1@2/reader@2"
@@ -22,7 +26,7 @@ MEMORY = 4 * 1024 * 1024
 HMAC = 5  # COSE
 OWN: Terms = {
     "run": RUN,
-    "audience": "github",
+    "audience": AUDIENCE,
     "expires": EXPIRES,
     "allow": [grant(*ACTIONS, repo=one_of("clord"))],
 }
@@ -41,10 +45,9 @@ class Chain:
         """Return the chain with one more block."""
         return Chain(self.ring, self.lease.narrow(now=NOW, **LATER), CHILD)
 
-    def verifier(self, cache: int = 0) -> Verifier:
+    def verifier(self, way: Way = PYTHON, cache: int = 0) -> Verifier:
         """Return a verifier of the service, which holds what a service would hold."""
-        ring = self.ring if self.lease.alg == HMAC else self.ring.publish()
-        return Verifier(ring, audience="github", cache=cache)
+        return way.verifier(self.ring if self.lease.alg == HMAC else self.ring.publish(), cache)
 
 
 def chain(n: int, alg: str = "hmac", ring: KeyRing | None = None) -> Chain:
@@ -56,19 +59,16 @@ def chain(n: int, alg: str = "hmac", ring: KeyRing | None = None) -> Chain:
     return made
 
 
-def ask(verifier: Verifier, text: str, run: str, action: str = "repo.read") -> Verified:
-    """Verify from text: the request is made here, as a service would."""
-    return verifier.verify(text, action=action, run=run, facts=FACTS, now=NOW)
-
-
-def refused(do: Callable[[], object], code: str, *, read: bool = False) -> Callable[[], None]:
-    """Return work that is refused with this code or stage. read: its message is worked out too."""
+def refused(do: Callable[[], object], code: str, *, read: bool = False) -> Work:
+    """Return work that is refused with this code, and looks at it. read: its message is worked out too."""
 
     def refuse() -> None:
         try:
             do()
         except LeaseError as error:
-            if code in (error.code, error.stage) and (not read or str(error)):
+            if error.code == code:
+                if read:
+                    str(error)
                 return
         raise AssertionError(f"not refused for {code}")
 
@@ -76,39 +76,59 @@ def refused(do: Callable[[], object], code: str, *, read: bool = False) -> Calla
     return refuse
 
 
-def attenuate(n: int, alg: str = "hmac", *, warm: bool = False) -> Peer:
-    """Return the work on a chain of n blocks, cold or warm."""
-    made = chain(n, alg)
-    text, root = made.lease.token, chain(1, alg).lease
-    verifier = made.verifier(MEMORY if warm else 0)
+def allowed(do: Callable[[], object]) -> Work:
+    """Return work that is allowed, in the same surroundings as `refused`."""
 
-    def allow() -> object:
-        return ask(verifier, text, made.run)
+    def allow() -> None:
+        try:
+            found = do()
+        except LeaseError:
+            found = None
+        if found is None:
+            raise AssertionError("not allowed")
 
     allow()
-    return Peer(
-        f"attenuate {alg}{' warm' if warm else ''}",
-        text,
-        allow=allow,
-        deny=refused(lambda: ask(verifier, text, made.run, "repo.delete"), "allow"),
-        mint=lambda: made.ring.mint(now=NOW, **OWN).token,
-        narrow=lambda: root.narrow(now=NOW, **LATER).token,
-    )
+    return allow
 
 
-def bound(n: int, alg: str, *, warm: bool = False) -> Callable[[], object]:
+def attenuate(n: int, alg: str = "hmac", way: Way = PYTHON, *, warm: bool = False) -> Work:
+    """Return the verification of a chain of n blocks, cold or warm."""
+    made = chain(n, alg)
+    ask = way.asking(made.verifier(way, MEMORY if warm else 0), run=made.run, facts=FACTS, now=NOW)
+    allow = partial(ask, made.lease.token)
+    allow()
+    return allow
+
+
+def mint(alg: str) -> Work:
+    """Return the minting of a lease of one block, to text."""
+    ring = KeyRing.generate("k1", alg)
+    return lambda: ring.mint(now=NOW, **OWN).token
+
+
+def narrow(alg: str) -> Work:
+    """Return the adding of a block to a lease of one, to text."""
+    root = chain(1, alg).lease
+    return lambda: root.narrow(now=NOW, **LATER).token
+
+
+def bound(n: int, alg: str, way: Way = PYTHON, *, warm: bool = False) -> Work:
     """Return the work on a proof bound to one call; the service works out the call's binding.
 
-    warm: the chain is known. The proof is never cached, and is checked each time.
+    warm: the chain is known. The proof is never cached, and is checked each time. A prepared
+    request has the binding in it.
     """
     made = chain(n, alg)
-    text = made.lease.present(call_binding("github", made.run, "repo.read", FACTS), now=NOW).token
-    verifier = made.verifier(MEMORY if warm else 0)
+    binding = call_binding(AUDIENCE, made.run, "repo.read", FACTS)
+    text = made.lease.present(binding, now=NOW).token
+    verifier = made.verifier(way, MEMORY if warm else 0)
 
-    def allow() -> object:
-        binding = call_binding("github", made.run, "repo.read", FACTS)
+    def anew() -> Verified:
+        binding = call_binding(AUDIENCE, made.run, "repo.read", FACTS)
         return verifier.verify(text, action="repo.read", run=made.run, facts=FACTS, binding=binding, now=NOW)
 
+    ask = way.asking(verifier, run=made.run, facts=FACTS, binding=binding, now=NOW)
+    allow = partial(ask, text) if way.prepared else anew
     allow()
     return allow
 
@@ -119,13 +139,13 @@ class Others:
     The control of what is called cold: a memory of values anywhere would make it the slower one.
     """
 
-    def __init__(self, n: int, alg: str, size: int = 64) -> None:
+    def __init__(self, n: int, alg: str, way: Way = PYTHON, size: int = 64) -> None:
         first = chain(n, alg)
-        self._run, self._verifier = first.run, first.verifier()
+        self._ask = way.asking(first.verifier(way), run=first.run, facts=FACTS, now=NOW)
         self._texts = cycle([chain(n, alg, first.ring).lease.token for _ in range(size)])
 
     def __call__(self) -> object:
-        return ask(self._verifier, next(self._texts), self._run)
+        return self._ask(next(self._texts))
 
 
 class Children:
@@ -135,8 +155,10 @@ class Children:
     called before every `size` calls: it makes a verifier that knows the parent alone.
     """
 
-    def __init__(self, n: int, alg: str, *, sealed: bool = False, known: bool = True, size: int) -> None:
-        self._parent = chain(n - 1, alg)
+    def __init__(
+        self, n: int, alg: str, way: Way = PYTHON, *, sealed: bool = False, known: bool = True, size: int
+    ) -> None:
+        self._parent, self._way = chain(n - 1, alg), way
         made = [self._parent.child().lease for _ in range(size)]
         self._texts = [(lease.seal() if sealed else lease).token for lease in made]
         self._known = known
@@ -144,10 +166,12 @@ class Children:
 
     def reset(self) -> None:
         """Start again with a verifier that has seen none of the children."""
-        self._verifier = self._parent.verifier(MEMORY)
+        verifier = self._parent.verifier(self._way, MEMORY)
         if self._known:
-            ask(self._verifier, self._parent.lease.token, self._parent.run)
+            knows = self._way.asking(verifier, run=self._parent.run, facts=FACTS, now=NOW)
+            knows(self._parent.lease.token)
+        self._ask = self._way.asking(verifier, run=CHILD, facts=FACTS, now=NOW)
         self._left: Iterator[str] = iter(self._texts)
 
     def __call__(self) -> object:
-        return ask(self._verifier, next(self._left), CHILD)
+        return self._ask(next(self._left))

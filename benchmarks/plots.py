@@ -10,7 +10,9 @@ import matplotlib as mpl
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from benchmarks.paired import Spread
 from benchmarks.results import FOLDER, Results
+from benchmarks.targets import short
 
 BLUE, SKY, ORANGE, RED, GREEN, PINK, GREY, BLACK = (
     "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#767676", "#222222",
@@ -27,21 +29,27 @@ STYLE: Any = {
 Line = tuple[str, str, str, str, str]  # question, name, label, colour, style
 SECRET: tuple[Line, ...] = (
     ("cold_hmac", "macaroon", "pymacaroons", ORANGE, "s-"),
-    ("cold_hmac", "macaroon, joined", "pymacaroons,\none caveat a block", ORANGE, "s:"),
-    ("cold_hmac", "attenuate hmac", "attenuate", BLUE, "o-"),
-    ("cold_hmac", "jwt-hs256", "PyJWT HS256 (no chain)", GREY, "D"),
-    ("warm", "attenuate hmac warm", "attenuate, warm", BLUE, "o--"),
+    ("cold_hmac", "macaroon, joined", "pymacaroons, one caveat a block", ORANGE, "s:"),
+    ("cold_hmac", "libmacaroons prepared", "libmacaroons (C)", PINK, "s-"),
+    ("cold_hmac", "libmacaroons prepared, joined", "libmacaroons (C), one caveat a block", PINK, "s:"),
+    ("cold_hmac", "attenuate hmac python", "attenuate, Python", SKY, "o-"),
+    ("cold_hmac", "attenuate hmac native prepared", "attenuate, native", BLUE, "o-"),
+    ("cold_hmac", "jwt-hs256", "PyJWT", GREY, "D"),
+    ("warm", "attenuate hmac python warm", "attenuate, Python, warm", SKY, "o--"),
+    ("warm", "attenuate hmac native prepared warm", "attenuate, native, warm", BLUE, "o--"),
 )
 PUBLIC: tuple[Line, ...] = (
-    ("cold_ed25519", "attenuate ed25519 bound", "attenuate, bound", SKY, "o-"),
-    ("cold_ed25519", "attenuate ed25519", "attenuate", BLUE, "o-"),
-    ("cold_ed25519", "bare n+1", "n+1 bare verifications", BLACK, ":"),
+    ("cold_ed25519", "attenuate ed25519 python", "attenuate, Python", SKY, "o-"),
+    ("cold_ed25519", "attenuate ed25519 native prepared", "attenuate, native", BLUE, "o-"),
+    ("cold_ed25519", "bare n+1", "n+1 bare verifications, OpenSSL", BLACK, ":"),
+    ("cold_ed25519", "bare native n+1", "n+1 bare verifications, dalek", BLACK, "--"),
     ("cold_ed25519", "biscuit", "biscuit-python", RED, "^-"),
     ("cold_ed25519", "tenuo", "tenuo", GREEN, "v-"),
-    ("cold_ed25519", "tenuo+pop", "tenuo + possession", PINK, "v-"),
-    ("cold_ed25519", "jwt-eddsa", "PyJWT EdDSA (no chain)", GREY, "D"),
-    ("warm", "attenuate ed25519 warm", "attenuate, warm", BLUE, "o--"),
+    ("cold_ed25519", "jwt-eddsa", "PyJWT", GREY, "D"),
+    ("warm", "attenuate ed25519 python warm", "attenuate, Python, warm", SKY, "o--"),
+    ("warm", "attenuate ed25519 native prepared warm", "attenuate, native, warm", BLUE, "o--"),
 )
+ENGINES = {"python": "Python", "native prepared": "native"}
 
 
 def _ink(colour: str) -> tuple[float, float, float]:
@@ -80,41 +88,46 @@ def _lines(axes: Any, results: Results, lines: Iterable[Line]) -> None:
     for question, name, label, colour, style in lines:
         timed = results.names(question)
         points = [(n, results.us(question, f"{name} {n}").median) for n in SIZES if f"{name} {n}" in timed]
+        if not points:
+            continue
         xs, ys = [n for n, _ in points], [us for _, us in points]
         axes.plot(xs, ys, style, color=colour, linewidth=1.8, markersize=5)
         if len(points) == 1:
-            line = {"arrowstyle": "-", "color": colour, "shrinkB": 4, "relpos": (0.05, 1)}
             axes.annotate(
-                label, (1, ys[0]), (1.05, ys[0] * 0.42), color=_ink(colour), va="center", fontsize=9, arrowprops=line,
+                label, (1, ys[0]), (-7, 0), textcoords="offset points", color=_ink(colour), ha="right", va="center",
+                fontsize=9, linespacing=0.95, annotation_clip=False,
             )  # fmt: skip
         else:
             ends.append((xs[-1], ys[-1], label, colour))
-    _label_ends(axes, ends, 0.1, log=True)
+    _label_ends(axes, ends, 0.115, log=True)
 
 
 def blocks(results: Results) -> Figure:
     """Cost against blocks, all libraries."""
-    figure = Figure(figsize=(10, 5), layout="constrained")
+    figure = Figure(figsize=(12, 6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, lines, title in (
         (left, SECRET, "Shared secret (HMAC)"),
         (right, PUBLIC, "Public keys (Ed25519)"),
     ):
-        axes.set(xscale="log", yscale="log", xlim=(0.93, 8.5), title=title, xlabel="blocks in the token")
+        axes.set(xscale="log", yscale="log", xlim=(0.62, 8.5), title=title, xlabel="blocks in the token")
         axes.set_xticks(SIZES, [str(n) for n in SIZES])
         axes.minorticks_off()
         _lines(axes, results, lines)
-        axes.set_yticks(
-            (10, 20, 50, 100, 200, 500, 1000, 2000), ("10", "20", "50", "100", "200", "500", "1 000", "2 000")
-        )
-    left.set_ylim(bottom=8)
+        ticks = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+        axes.set_yticks(ticks, [f"{tick:,}".replace(",", " ") for tick in ticks])
+        axes.tick_params(axis="y", labelleft=True)
     left.set_ylabel("from text to decision, µs (median, log scale)")
     return figure
 
 
+def _engines(results: Results) -> dict[str, str]:
+    """Return the ways that are drawn, with how they are called."""
+    return ENGINES if results.native else {"python": "Python"}
+
+
 def known(results: Results) -> Figure:
-    """Cold, one new block, bound proof, warm."""
-    figure = Figure(figsize=(10, 3.9), layout="constrained")
+    """Cold, one new block, bound proof, warm: a row for each engine."""
     kinds = ("cold", "new block, sealed", "new block", "bound, chain known", "warm")
     labels = (
         "cold: nothing known",
@@ -123,43 +136,53 @@ def known(results: Results) -> Figure:
         "new bound proof,\nchain known",
         "warm: all known",
     )
-    for axes, alg in zip(figure.subplots(1, 2, sharey=True), ("hmac", "ed25519"), strict=True):
-        found = [results.us("warm", f"attenuate {alg} {kind} 3") for kind in kinds]
-        rows = list(range(len(kinds)))[::-1]
-        axes.barh(rows, [each.median for each in found], height=0.62, color=[GREY, SKY, SKY, SKY, BLUE])
-        most = max(each.median for each in found)
-        for row, each in zip(rows, found, strict=True):
-            axes.text(each.median + most * 0.02, row, f"{each.median:.0f}", va="center", fontsize=10)
-        axes.set(title=f"attenuate {alg}, 3 blocks", xlabel="µs (median)", xlim=(0, most * 1.13))
-        axes.set_yticks(rows, labels)
-        axes.grid(visible=False)
-        axes.tick_params(axis="y", length=0)
-        if alg == "ed25519":
-            bare = results.us("warm", "bare 2").median
-            axes.axvline(bare, color=BLACK, linestyle=":", linewidth=1.4)
-            axes.text(bare + most * 0.015, -0.02, "2 bare verifications", fontsize=9, va="center")
+    ways = _engines(results)
+    figure = Figure(figsize=(10, 3.6 * len(ways)), layout="constrained")
+    grid = figure.subplots(len(ways), 2, sharey=True, squeeze=False)
+    for (way, engine), row_of in zip(ways.items(), grid, strict=True):
+        for axes, alg in zip(row_of, ("hmac", "ed25519"), strict=True):
+            found = [results.us("warm", f"attenuate {alg} {way} {kind} 3") for kind in kinds]
+            rows = list(range(len(kinds)))[::-1]
+            axes.barh(rows, [each.median for each in found], height=0.62, color=[GREY, SKY, SKY, SKY, BLUE])
+            most = max(each.median for each in found)
+            axes.set(title=f"{alg}, 3 blocks, {engine}", xlabel="µs (median)", xlim=(0, most * 1.15))
+            axes.set_yticks(rows, labels)
+            axes.grid(visible=False)
+            axes.tick_params(axis="y", length=0)
+            if alg == "ed25519":
+                bare = results.us("warm", "bare native 2" if engine == "native" else "bare 2").median
+                axes.axvline(bare, color=BLACK, linestyle=":", linewidth=1.4)
+                axes.text(bare + most * 0.015, -0.02, "2 bare verifications", fontsize=9, va="center")
+            for row, each in zip(rows, found, strict=True):
+                white = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+                axes.text(
+                    each.median + most * 0.02, row, short(each.median), va="center", fontsize=10, bbox=white
+                )
     return figure
 
 
 def denied(results: Results) -> Figure:
     """Denied against allowed."""
     who = {
-        "attenuate hmac cold": "attenuate hmac, cold", "attenuate hmac warm": "attenuate hmac, warm",
-        "attenuate ed25519 cold": "attenuate ed25519, cold",
-        "attenuate ed25519 warm": "attenuate ed25519, warm", "macaroon": "pymacaroons",
-        "biscuit": "biscuit-python", "tenuo": "tenuo", "tenuo+pop": "tenuo + possession",
+        f"attenuate {alg} {way} {heat}": f"attenuate {alg}, {engine}, {heat}"
+        for alg in ("hmac", "ed25519")
+        for heat in ("cold", "warm")
+        for way, engine in _engines(results).items()
+    }
+    who |= {
+        "macaroon": "pymacaroons", "biscuit": "biscuit-python", "tenuo": "tenuo", "tenuo+pop": "tenuo + possession",
     }  # fmt: skip
     kinds = (
-        ("action", "o", BLUE, "an action outside: block 0 refuses"),
-        ("path", "s", ORANGE, "a path outside: the last block refuses"),
         ("action, message", "^", RED, "an action outside, and its message is read"),
+        ("path", "s", ORANGE, "a path outside: the last block refuses"),
+        ("action", "o", BLUE, "an action outside: block 0 refuses"),
     )
-    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    figure = Figure(figsize=(10, 0.45 * len(who) + 1.3), layout="constrained")
     axes = figure.subplots()
     timed = results.names("denied")
     axes.axvline(1, color=BLACK, linewidth=1.2)
     axes.axvline(1.1, color=BLACK, linewidth=1.2, linestyle=":")
-    axes.text(1.1, -0.75, " target: at most 10 % more", fontsize=9, va="center")
+    axes.text(1.1, -0.75, "  target: at most 10 % more", fontsize=9, va="center")
     for kind, mark, colour, says in kinds:
         rows = [row for row, name in enumerate(who) if f"{name}: {kind}" in timed]
         names = list(who)
@@ -168,16 +191,56 @@ def denied(results: Results) -> Figure:
         ]
         axes.plot(found, rows, mark, color=colour, markersize=9, markeredgecolor="white", label=says)
     shown = [
-        f"{label}  ({results.us('denied', f'{name}: allowed').median:.0f} µs)" for name, label in who.items()
+        f"{label}  ({short(results.us('denied', f'{name}: allowed').median)} µs)"
+        for name, label in who.items()
     ]
-    axes.set_yticks(range(len(who)), shown)
     axes.set(
+        xscale="log",
         ylim=(len(who) - 0.5, -1.1),
-        xlabel="cost of a denial / cost of the same, allowed (median of ratios, 3 blocks)",
+        xlabel="cost of a denial / cost of the same, allowed (median of ratios, 3 blocks, log scale)",
     )
-    axes.set_xlim(min(0.8, axes.get_xlim()[0]), max(1.6, axes.get_xlim()[1]))
+    axes.set_yticks(range(len(who)), shown)
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(0.75, low), max(2.2, high * 1.1))
+    ticks = [
+        tick for tick in (0.5, 0.8, 1, 1.5, 2, 3, 5, 10, 20) if axes.get_xlim()[0] < tick < axes.get_xlim()[1]
+    ]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
     axes.set_title("A denial against a pass (in brackets: the pass)")
     axes.legend(loc="lower right", frameon=True, framealpha=1, edgecolor="#DDDDDD", fontsize=9)
+    return figure
+
+
+def threads(results: Results) -> Figure:
+    """Two threads against one, in one process."""
+    found = {name: Spread(*each["gain"]) for name, each in results.data["throughput"].items()}
+    rates = {name: (each["1"][0], each["2"][0]) for name, each in results.data["throughput"].items()}
+    names = [name for name in found if "native cold" not in name]
+    figure = Figure(figsize=(10, 0.38 * len(names) + 1.4), layout="constrained")
+    axes = figure.subplots()
+    for at, says in ((1, "as one thread"), (1.8, "target: 1.8")):
+        axes.axvline(at, color=BLACK, linewidth=1.2, linestyle="-" if at == 1 else ":")
+        axes.text(at, -0.8, f"  {says}", fontsize=9, va="center")
+    for row, name in enumerate(names):
+        colour = BLUE if "native" in name else SKY if "python" in name else GREY
+        axes.plot((found[name].low, found[name].high), (row, row), "-", color=colour, linewidth=2, alpha=0.6)
+        axes.plot(found[name].median, row, "o", color=colour, markersize=9, markeredgecolor="white")
+        one, two = (f"{rate:,.0f}".replace(",", " ") for rate in rates[name])
+        axes.annotate(
+            f"{one} → {two}", (1.01, row), xycoords=("axes fraction", "data"), fontsize=9, va="center",
+        )  # fmt: skip
+    axes.annotate("per second", (1.01, -0.8), xycoords=("axes fraction", "data"), fontsize=9, va="center")
+    axes.set(
+        ylim=(len(names) - 0.5, -1.2),
+        xlim=(
+            min(0.5, *(each.low for each in found.values())),
+            max(2.2, *(each.high for each in found.values())),
+        ),
+        xlabel="throughput of two threads / of one (median, and 10 % to 90 % of the rounds; 3 blocks)",
+        title="Two threads against one",
+    )
+    axes.set_yticks(range(len(names)), [name.replace("native prepared", "native") for name in names])
     return figure
 
 
@@ -210,7 +273,7 @@ def sizes(results: Results) -> Figure:
 def draw(results: Results) -> None:
     """Write every plot as SVG and PNG."""
     with mpl.rc_context(STYLE):
-        for make in (blocks, known, denied, sizes):
+        for make in (blocks, known, denied, sizes, threads):
             figure = make(results)
             figure.savefig(FOLDER / f"{make.__name__}.svg", metadata={"Date": None, "Creator": None})
             figure.savefig(FOLDER / f"{make.__name__}.png", dpi=160, metadata={"Software": None})

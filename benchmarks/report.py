@@ -15,10 +15,11 @@ from typing import Any
 
 from attenuate import __version__
 from benchmarks import machine, plots, tables
+from benchmarks.engines import ENGINES
 from benchmarks.paired import Question
 from benchmarks.results import FILE, FOLDER, Results
 
-QUESTIONS = ("cold_hmac", "cold_ed25519", "warm", "denied", "mint_narrow", "worst")
+QUESTIONS = ("cold_hmac", "cold_ed25519", "warm", "denied", "profile", "mint_narrow", "worst")
 
 
 def measure() -> dict[str, Any]:
@@ -27,6 +28,7 @@ def measure() -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "attenuate": __version__,
         "commit": machine.commit(),
+        "engines": ENGINES,
         "machine": machine.machine(),
         "questions": {},
     }
@@ -35,14 +37,16 @@ def measure() -> dict[str, Any]:
         print(f"[{perf_counter() - start:4.0f} s] {number}/{len(QUESTIONS) + 3} {name}", flush=True)
         module = import_module(f"benchmarks.test_{name}")
         if name in QUESTIONS:
-            out["questions"][name] = _answer(module.QUESTION)
+            if module.QUESTION.work:  # there are no layers without the native engine
+                out["questions"][name] = answered(module.QUESTION)
         else:
             out[name] = module.sizes() if name == "sizes" else module.measure()
     print(f"[{perf_counter() - start:4.0f} s] done", flush=True)
     return out
 
 
-def _answer(question: Question) -> dict[str, Any]:
+def answered(question: Question) -> dict[str, Any]:
+    """Return what a question's work took, as JSON data."""
     wall, ran = perf_counter(), process_time()
     answer = question.answer()
     busy = (process_time() - ran) / (perf_counter() - wall)

@@ -28,6 +28,12 @@ class Results:
         """Return the names of what was timed."""
         return list(self.data["questions"][question]["us"])
 
+    def by_size(self, question: str) -> list[str]:
+        """Return the names, without their number of blocks, of what was timed with several numbers of them."""
+        names = self.names(question)
+        found = dict.fromkeys(name.rsplit(" ", 1)[0] for name in names if name[-1].isdigit())
+        return [name for name in found if f"{name} 8" in names or name.startswith("jwt")]
+
     def us(self, question: str, name: str) -> Spread:
         """Return microseconds a call."""
         return Spread(*self.data["questions"][question]["us"][name])
@@ -44,9 +50,14 @@ class Results:
             found.append((mine, other))
         return found
 
-    def more_ms(self) -> Spread:
+    @property
+    def native(self) -> bool:
+        """Say whether the native engine was measured."""
+        return "native" in self.data["engines"]
+
+    def more_ms(self, engine: str) -> Spread:
         """Return what importing attenuate takes over a bare interpreter, in milliseconds."""
-        return Spread(*self.data["import"]["attenuate, over interpreter"])
+        return Spread(*self.data["import"][f"attenuate {engine}, over interpreter"])
 
     def chars(self, name: str, n: int) -> int:
         """Return the characters of a token of n blocks."""

@@ -8,36 +8,41 @@ from benchmarks import targets as goals
 from benchmarks.paired import Spread
 from benchmarks.results import Results
 
-COLD = {
-    "attenuate hmac": "cold_hmac", "macaroon": "cold_hmac", "macaroon, joined": "cold_hmac",
-    "jwt-hs256": "cold_hmac", "attenuate ed25519": "cold_ed25519",
-    "attenuate ed25519 bound": "cold_ed25519", "biscuit": "cold_ed25519", "tenuo": "cold_ed25519",
-    "tenuo+pop": "cold_ed25519", "jwt-eddsa": "cold_ed25519", "bare n+1": "cold_ed25519",
-    "attenuate hmac warm": "warm", "attenuate ed25519 warm": "warm",
-}  # fmt: skip
 SHOWN = {
     "macaroon": "pymacaroons", "macaroon, joined": "pymacaroons, one caveat a block",
+    "libmacaroons": "libmacaroons (C), satisfiers in Python",
+    "libmacaroons prepared": "libmacaroons (C) prepared",
+    "libmacaroons prepared, joined": "libmacaroons (C) prepared, one caveat a block",
     "biscuit": "biscuit-python", "tenuo+pop": "tenuo, possession proof",
     "jwt-hs256": "PyJWT HS256 (no chain)", "jwt-eddsa": "PyJWT EdDSA (no chain)",
-    "bare n+1": "n+1 bare verifications (OpenSSL)",
+    "bare n+1": "n+1 bare verifications (OpenSSL)", "bare native n+1": "n+1 bare verifications (dalek)",
+    "bare 1": "1 bare verification (OpenSSL)", "bare native 1": "1 bare verification (dalek)",
+    "bare 2": "2 bare verifications (OpenSSL)", "bare native 2": "2 bare verifications (dalek)",
 }  # fmt: skip
 SIZES = (1, 2, 3, 4, 8)
+LAYERS = ("kernel", "outcome", "check", "verify")
 
 HOW = """\
 ## How it is measured
 
 - The same lease-like work for each library (`benchmarks/peers.py`, `ours.py`): run, attempt, action, resource and
   expiry in every block, from text to decision. *Cold* has nothing cached; *warm* knows the chain; a decision is
-  never cached. The request is made within the time.
+  never cached.
+- *prepared*: `Verifier.check` with a request that is at hand. Otherwise `Verifier.verify`, which makes the request
+  of keyword arguments within the time. The native targets are judged prepared, the Python ones not.
+- Both engines are in one process (`engines.py`): each has its own copy of `attenuate.verifier`, unchanged.
 - Figures of one question are taken in one process, in turn, in an order shuffled each round (`paired.py`). A ratio is
   taken within a round; the table has its median, and the 10th and 90th percentile of the rounds. Time is
   processor time (but for throughput), so a busy machine does not count; its caches do.
   Microseconds are of this machine at that time: only the ratios travel. `test_paired.py` plants a difference.
 - pymacaroons has a caveat for each term (5 n + 1 HMACs). With a block's terms joined in one caveat it does n + 1.
-- biscuit-python and tenuo verify with Rust (dalek), attenuate's Python engine with OpenSSL. The bare row is the
-  least that a chain of n links and a proof can cost with OpenSSL.
+- libmacaroons is called by ctypes. *prepared* compares texts with texts that are at hand, in C alone, and decides
+  nothing else: the least that the library can do. With satisfiers it decides as pymacaroons does.
+- biscuit-python, tenuo and attenuate's native engine verify with Rust (dalek), the Python engine with OpenSSL. The
+  bare rows are the least that a chain of n links and a proof can cost with that library.
 - A bearer ed25519 lease is proved by its key: n verifications and one derivation of a public key. Sealed and bound
-  ones are proved by a signature: n + 1 verifications. The bound one also works out the binding of the call.
+  ones are proved by a signature: n + 1 verifications. The bound one also works out the binding of the call; a
+  prepared request has it.
 - A refused attenuate request ends with the error caught and its code read. Its message is worked out when somebody
   reads it (`message`). The peers' errors come with theirs.
 - PyJWT has no chain: its narrow is the issuer signing again.
@@ -56,31 +61,42 @@ def targets(results: Results) -> str:
     rows = [
         (
             one.what,
-            f"≤ {one.limit}",
+            one.engine,
+            one.limit if one.limit.startswith("≥") else f"≤ {one.limit}",
             one.measured,
             "" if one.share is None else f"{one.share:.2f}",
             one.verdict,
         )
         for one in goals.targets(results)
     ]
-    return _table(("what", "target", "measured", "measured / target", ""), rows)
+    return _table(("what", "engine", "target", "measured", "measured / target", ""), rows)
 
 
 def _name(name: str) -> str:
     return SHOWN.get(name, name)
 
 
-def _everybody(results: Results) -> str:
+def _everybody(results: Results, alg: str, question: str) -> str:
+    """Return microseconds by blocks of all who were timed with them, cold and then warm."""
+    names = [(question, name) for name in results.by_size(question)]
+    names += [("warm", name) for name in results.by_size("warm") if f" {alg} " in name]
+    ours = [pair for pair in names if pair[1].startswith("attenuate")]
     rows = []
-    for name, question in COLD.items():
-        timed = results.names(question)
+    for where, name in [*ours, *(pair for pair in names if pair not in ours)]:
+        timed = results.names(where)
         found = [
-            f"{results.us(question, f'{name} {n}').median:.0f}" if f"{name} {n}" in timed else ""
+            goals.short(results.us(where, f"{name} {n}").median) if f"{name} {n}" in timed else ""
             for n in SIZES
         ]
-        rows.append((_name(name), *found, *_others(results, name)))
-    head = ("µs, median", *(f"{n} blocks" if n > 1 else "1 block" for n in SIZES))
-    return _table((*head, "mint", "narrow", "characters, 3 blocks"), rows)
+        rows.append((_name(name), *found))
+    return _table(("µs, median", *(f"{n} blocks" if n > 1 else "1 block" for n in SIZES)), rows)
+
+
+def _made(results: Results) -> str:
+    """Return what minting and narrowing take, and sizes."""
+    names = dict.fromkeys([name.partition(": ")[0] for name in results.names("mint_narrow")])
+    head = ("", "mint, µs", "narrow, µs", "characters, 3 blocks")
+    return _table(head, ((_name(name), *_others(results, name)) for name in names))
 
 
 def _others(results: Results, name: str) -> tuple[str, str, str]:
@@ -90,12 +106,12 @@ def _others(results: Results, name: str) -> tuple[str, str, str]:
     return made[0], made[1], str(sizes.get("3", "")) or (f"{sizes['1']} (1 block)" if sizes else "")
 
 
-def _by_size(results: Results, question: str) -> str:
-    """Return the ratios of pairs that were taken at every size."""
+def _by_size(results: Results, question: str, who_starts: str) -> str:
+    """Return the ratios of pairs that were taken at every size, of those whose name starts so."""
     rows: dict[str, dict[int, str]] = {}
     for mine, other in results.pairs(question):
         (who, n), (whom, m) = mine.rsplit(" ", 1), other.rsplit(" ", 1)
-        if n == m and f"{who} 8" in results.names(question):
+        if n == m and (f"{who} 8" in results.names(question) or "jwt" in whom) and who.startswith(who_starts):
             found = results.ratio(question, mine, other)
             shown = f"{found.median:.2f} ({found.low:.2f} to {found.high:.2f})"
             rows.setdefault(f"{_name(who)} / {_name(whom)}", {})[int(n)] = shown
@@ -110,23 +126,55 @@ def _ratios(results: Results, question: str) -> str:
 
 
 def _controls(results: Results) -> str:
-    said = [f"× {results.ratio(question, f'attenuate {alg}, another lease each time 3', f'attenuate {alg} 3').median:.2f} ({alg})"
-            for alg, question in (("hmac", "cold_hmac"), ("ed25519", "cold_ed25519"))]  # fmt: skip
-    return (
-        f"Control of *cold*: another lease at each call takes {' and '.join(said)} of the same lease again.\n"
+    said = [
+        f"× {results.ratio(question, again, other).median:.2f} ({other.removesuffix(' 3')})"
+        for question in ("cold_hmac", "cold_ed25519")
+        for again, other in results.pairs(question)
+        if ", another lease" in again
+    ]
+    return f"Control of *cold*: another lease at each call takes {', '.join(said)} of the same lease again.\n"
+
+
+def profile(results: Results) -> str:
+    """Return the table of layers: the kernel alone, and what each layer around it adds, by pairs."""
+    rows = []
+    names = results.names("profile")
+    for case in dict.fromkeys(name.rpartition(": ")[0] for name in names if ": " in name):
+        us = [results.us("profile", f"{case}: {layer}").median for layer in LAYERS]
+        more = [
+            (results.ratio("profile", f"{case}: {layer}", f"{case}: {below}").median - 1) * base
+            for below, layer, base in zip(LAYERS, LAYERS[1:], us, strict=False)
+        ]
+        rows.append((case, *(f"{value:.1f}" for value in (us[0], more[0], more[1], us[2], more[2], us[3]))))
+    head = ("µs, median", "kernel alone", "+ native.py", "+ Verifier", "= check", "+ request", "= verify")
+    request, nothing = (results.us("profile", name).median for name in ("request", "nothing"))
+    said = (
+        f"Making the request alone takes {goals.short(request)} µs, and an empty call of the harness, which "
+        f"is in each figure, {goals.short(nothing)} µs. What a layer adds is taken by pairs, so a row may not "
+        "add up. A denial's `Verifier` raises, and the work catches it.\n"
     )
+    return f"{_table(head, rows)}\n{said}"
 
 
 def _denied(results: Results) -> str:
-    rows = []
+    """Return what refusals cost: a row for each kind, a column for each way to ask; then the peers."""
+    ours: dict[str, dict[str, str]] = {}
+    peers = []
     for name in results.names("denied"):
         who, _, kind = name.partition(": ")
-        if kind != "allowed":
-            found = results.ratio("denied", name, f"{who}: allowed")
-            rows.append(
-                (_name(who), kind, goals.microseconds(results.us("denied", name)), goals.times(found))
-            )
-    return _table(("who", "refused for", "cost", "of the same, allowed"), rows)
+        if kind == "allowed":
+            continue
+        us, found = results.us("denied", name), results.ratio("denied", name, f"{who}: allowed")
+        if who.startswith("attenuate"):
+            _, alg, *way, heat = who.split()
+            cell = f"{goals.short(us.median)} µs {goals.times(found)}"
+            ours.setdefault(f"{alg} {heat}, {kind}", {})[" ".join(way)] = cell
+        else:
+            peers.append((_name(who), kind, goals.microseconds(us), goals.times(found)))
+    ways = list(dict.fromkeys(way for found in ours.values() for way in found))
+    rows = [(kind, *(found.get(way, "") for way in ways)) for kind, found in ours.items()]
+    mine = _table(("attenuate, refused for", *ways), rows)
+    return f"{mine}\n{_table(('peer', 'refused for', 'cost', 'of the same, allowed'), peers)}"
 
 
 def _throughput(results: Results) -> str:
@@ -144,19 +192,31 @@ def _import(results: Results) -> str:
 
 
 def _worst(results: Results) -> str:
-    ordinary = {other for _, other in results.pairs("worst")}
+    ways = list(dict.fromkeys(name.partition(": ")[0] for name in results.names("worst")))
     rows = []
-    for name in results.names("worst"):
-        found = results.us("worst", name).of(1e-3)
-        base = f"{name.split(',')[0]}, ordinary, 3 blocks"
-        more = "" if name in ordinary else f"× {results.ratio('worst', name, base).median:.0f}"
-        rows.append((name, f"{found.median:.2f} ms ({found.low:.2f} to {found.high:.2f})", more))
-    return _table(("token", "cold", "of an ordinary one"), rows)
+    for name in dict.fromkeys(name.partition(": ")[2] for name in results.names("worst")):
+        cells = []
+        for way in ways:
+            found = results.us("worst", f"{way}: {name}").of(1e-3)
+            cells.append(
+                f"{goals.short(found.median)} ms ({goals.short(found.low)} to {goals.short(found.high)})"
+            )
+            base = f"{name.split(',')[0]}, ordinary, 3 blocks"
+            mine = f"{way}: {name}"
+            cells.append(
+                "" if name == base else f"× {results.ratio('worst', mine, f'{way}: {base}').median:.1f}"
+            )
+        rows.append((name, *cells))
+    return _table(("token", *(cell for way in ways for cell in (way, "of an ordinary one"))), rows)
 
 
 def _busy(results: Results) -> str:
     shares = [question["busy"] for question in results.data["questions"].values()]
     return f"{min(shares):.0%} to {max(shares):.0%}"
+
+
+def _engines(results: Results) -> str:
+    return "Python and native engines" if results.native else "Python engine"
 
 
 def _place(results: Results) -> str:
@@ -167,43 +227,68 @@ def _place(results: Results) -> str:
     digest = results.us("cold_hmac", "hmac.digest x 4").of(1 / 4)
     bare = results.us("warm", "bare 1")
     return (
-        f"{data['date']}, attenuate {data['attenuate']} (commit {commit['id'][:12]}{changed}), Python engine.\n\n"
+        f"{data['date']}, attenuate {data['attenuate']} (commit {commit['id'][:12]}{changed}), {_engines(results)}.\n\n"
         f"{place['cpu']}; {place['platform']}; {place['python']}; {place['openssl']}; {packages}.\n\n"
         f"One `hmac.digest` takes {digest.median:.1f} µs here (2.4 where the targets were set), "
-        f"one bare Ed25519 verification {bare.median:.0f} µs (135). "
+        f"one bare Ed25519 verification by OpenSSL {bare.median:.0f} µs (135){_dalek(results)}. "
         f"The process had a processor for {_busy(results)} of the time.\n"
     )
+
+
+def _dalek(results: Results) -> str:
+    return f", by dalek {results.us('warm', 'bare native 1').median:.0f} µs" if results.native else ""
 
 
 def _plot(name: str, says: str) -> str:
     return f"![{says}]({name}.svg)\n"
 
 
+def _targets_of(results: Results) -> str:
+    return "" if results.native else " The native engine is not installed, and was not measured."
+
+
 def page(results: Results) -> str:
     """Return the whole page."""
+    layers = (
+        ()
+        if not results.native
+        else (
+            "### Where the time of the native engine goes\n",
+            "3 blocks; `python -m benchmarks.profile` prints this. *kernel*: text in, numbers out, all prepared.\n",
+            profile(results),
+        )
+    )
     parts = (
         "# Benchmarks\n\nMade by `make bench`; not written by hand.\n",
         _place(results),
-        "## Targets\n\nFor the Python engine. A share of at most 1 meets the target.\n",
+        f"## Targets\n\nA share of at most 1 meets the target.{_targets_of(results)}\n",
         targets(results),
+        *layers,
         "## From text to decision, allowed\n",
         _plot("blocks", "Cost against blocks, all libraries"),
-        _everybody(results),
+        "Shared secret (HMAC):\n",
+        _everybody(results, "hmac", "cold_hmac"),
+        "Public keys (Ed25519):\n",
+        _everybody(results, "ed25519", "cold_ed25519"),
         "Ratios: median (10 % to 90 % of the rounds). Below 1, the first is the faster one.\n",
-        _by_size(results, "cold_hmac"),
-        _by_size(results, "cold_ed25519"),
+        *(_by_size(results, "cold_hmac", start) for start in _starts(results, "attenuate hmac")),
+        *(_by_size(results, "cold_ed25519", start) for start in _starts(results, "attenuate ed25519")),
+        *(_by_size(results, "cold_ed25519", start) for start in _starts(results, "attenuate ed25519 bound")),
+        _by_size(results, "cold_ed25519", "bare"),
         _controls(results),
         "## Known chains\n",
         _plot("known", "Cold, one new block, bound proof, warm"),
         _ratios(results, "warm"),
         "## Denied\n",
         _plot("denied", "Allowed and denied"),
+        "Each with × what it takes of the same, allowed.\n",
         _denied(results),
-        "## Mint and narrow\n",
+        "## Mint, narrow and sizes\n",
+        _made(results),
         _ratios(results, "mint_narrow"),
-        "## Sizes\n",
         _plot("sizes", "Characters of a token"),
         "## Throughput\n",
+        _plot("threads", "Two threads against one"),
         _throughput(results),
         "## Import\n",
         _import(results),
@@ -212,3 +297,7 @@ def page(results: Results) -> str:
         HOW,
     )
     return "\n".join(parts)
+
+
+def _starts(results: Results, mine: str) -> tuple[str, ...]:
+    return (f"{mine} python", f"{mine} native") if results.native else (f"{mine} python",)

@@ -1,4 +1,5 @@
-"""How long `import attenuate` takes, over a bare interpreter and over what it depends on.
+"""How long `import attenuate` takes, over a bare interpreter and over what it depends on,
+with either engine.
 
 New processes, in turn: their processor time. The byte code is written before the first one counts.
 """
@@ -15,14 +16,16 @@ from functools import partial
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmarks.engines import ENGINES
 from benchmarks.machine import ROOT
 from benchmarks.paired import Spread, spread
 
 CODE = {
     "interpreter": "pass",
     "cbor2, cryptography": "import cbor2; from cryptography.hazmat.primitives.asymmetric import ed25519",
-    "attenuate": "import attenuate",
-}
+    **{f"attenuate {name}": f"import os; os.environ['ATTENUATE_ENGINE'] = '{name}'; import attenuate"
+       for name in ENGINES},
+}  # fmt: skip
 
 
 def children_time() -> float:
@@ -48,9 +51,12 @@ def measure(rounds: int = 25) -> dict[str, Spread]:
             if number:
                 taken[name].append((children_time() - start) * 1e3)
     out = {name: spread(each) for name, each in taken.items()}
-    for base in ("interpreter", "cbor2, cryptography"):
-        more = [mine - other for mine, other in zip(taken["attenuate"], taken[base], strict=True)]
-        out[f"attenuate, over {base}"] = spread(more)
+    for engine in ENGINES:
+        for base in ("interpreter", "cbor2, cryptography"):
+            more = [
+                mine - other for mine, other in zip(taken[f"attenuate {engine}"], taken[base], strict=True)
+            ]
+            out[f"attenuate {engine}, over {base}"] = spread(more)
     return out
 
 

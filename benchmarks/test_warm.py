@@ -12,34 +12,44 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks import bare, ours
+from benchmarks.engines import NATIVE, WAYS
 from benchmarks.paired import Question, Work
 
 SIZES = (1, 2, 3, 4, 8)
-INNER = 3
+INNER = 10
+BARE = {"python": "bare", "native": "bare native"}
 
 
 def _question() -> Question:
-    work: dict[str, Work] = {"bare 1": bare.verifications(1), "bare 2": bare.verifications(2)}
+    work: dict[str, Work] = {f"bare {n}": bare.verifications(n) for n in (1, 2)}
+    if NATIVE:
+        work.update({f"bare native {n}": bare.native_verifications(n) for n in (1, 2)})
     before: dict[str, Work] = {}
     pairs = []
     for alg in ("hmac", "ed25519"):
-        for n in SIZES:
-            work[f"attenuate {alg} warm {n}"] = ours.attenuate(n, alg, warm=True).allow
-        work[f"attenuate {alg} cold 3"] = ours.attenuate(3, alg).allow
-        pairs.append((f"attenuate {alg} warm 3", f"attenuate {alg} cold 3"))
-        kinds = {
-            "new block": ours.Children(3, alg, size=INNER + 1),
-            "new block, sealed": ours.Children(3, alg, sealed=True, size=INNER + 1),
-            "first sight": ours.Children(3, alg, known=False, size=INNER + 1),
-        }
-        for kind, children in kinds.items():
-            name = f"attenuate {alg} {kind} 3"
-            work[name], before[name] = children, children.reset
-            pairs.append((name, f"attenuate {alg} cold 3"))
-        work[f"attenuate {alg} bound, chain known 3"] = ours.bound(3, alg, warm=True)
-    pairs += [(f"attenuate ed25519 {kind} 3", "bare 2") for kind in ("new block", "new block, sealed")]
-    pairs.append(("attenuate ed25519 bound, chain known 3", "bare 1"))
-    return Question("warm, and one new block", work, tuple(pairs), rounds=300, inner=INNER, before=before)
+        for way in WAYS:
+            mine = f"attenuate {alg} {way}"
+            for n in SIZES:
+                work[f"{mine} warm {n}"] = ours.attenuate(n, alg, way, warm=True)
+            work[f"{mine} cold 3"] = ours.attenuate(3, alg, way)
+            pairs.append((f"{mine} warm 3", f"{mine} cold 3"))
+            kinds = {
+                "new block": ours.Children(3, alg, way, size=INNER + 1),
+                "new block, sealed": ours.Children(3, alg, way, sealed=True, size=INNER + 1),
+                "first sight": ours.Children(3, alg, way, known=False, size=INNER + 1),
+            }
+            for kind, children in kinds.items():
+                name = f"{mine} {kind} 3"
+                work[name], before[name] = children, children.reset
+                pairs.append((name, f"{mine} cold 3"))
+            work[f"{mine} bound, chain known 3"] = ours.bound(3, alg, way, warm=True)
+    work["hmac.digest x 4"] = bare.hmacs(4)
+    for way in WAYS:
+        pairs.append((f"attenuate hmac {way} warm 3", "hmac.digest x 4"))
+        mine, least = f"attenuate ed25519 {way}", BARE[way.engine]
+        pairs += [(f"{mine} {kind} 3", f"{least} 2") for kind in ("new block", "new block, sealed")]
+        pairs.append((f"{mine} bound, chain known 3", f"{least} 1"))
+    return Question("warm, and one new block", work, tuple(pairs), rounds=150, inner=INNER, before=before)
 
 
 QUESTION = _question()

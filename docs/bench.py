@@ -15,24 +15,36 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 RESULTS = ROOT / "benchmarks" / "results" / "README.md"
 SECTION = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
-COLUMNS = ("1 block", "3 blocks", "8 blocks", "characters, 3 blocks")
-ROWS = (
-    "attenuate hmac",
-    "attenuate hmac warm",
-    "pymacaroons",
-    "pymacaroons, one caveat a block",
-    "PyJWT HS256 (no chain)",
-    "attenuate ed25519",
-    "attenuate ed25519 warm",
-    "biscuit-python",
-    "tenuo",
-    "PyJWT EdDSA (no chain)",
-)
+COLUMNS = ("1 block", "3 blocks", "8 blocks")
+CHARACTERS = "characters, 3 blocks"
+ROWS = {
+    "attenuate hmac native prepared": "attenuate hmac, native",
+    "attenuate hmac native prepared warm": "attenuate hmac, native, warm",
+    "attenuate hmac python": "attenuate hmac, Python",
+    "attenuate hmac python warm": "attenuate hmac, Python, warm",
+    "libmacaroons (C) prepared": "libmacaroons (C)",
+    "pymacaroons": "pymacaroons",
+    "pymacaroons, one caveat a block": "pymacaroons, one caveat a block",
+    "PyJWT HS256 (no chain)": "PyJWT HS256 (no chain)",
+    "attenuate ed25519 native prepared": "attenuate ed25519, native",
+    "attenuate ed25519 native prepared warm": "attenuate ed25519, native, warm",
+    "attenuate ed25519 python": "attenuate ed25519, Python",
+    "attenuate ed25519 python warm": "attenuate ed25519, Python, warm",
+    "biscuit-python": "biscuit-python",
+    "tenuo": "tenuo",
+    "PyJWT EdDSA (no chain)": "PyJWT EdDSA (no chain)",
+}
+"""Rows of the results, with their names here."""
+IN_C = "libmacaroons (C) prepared"
+ENGINES = {"native prepared": "native", "python": "Python"}
 PAIRS = {
-    "attenuate hmac / pymacaroons": "pymacaroons",
-    "attenuate hmac / pymacaroons, one caveat a block": "pymacaroons with one caveat a block",
-    "attenuate ed25519 / biscuit-python": "biscuit-python",
-    "attenuate ed25519 / tenuo": "tenuo",
+    "hmac": {
+        "pymacaroons": "pymacaroons",
+        "pymacaroons, one caveat a block": "pymacaroons with one caveat a block",
+        "libmacaroons (C) prepared": "libmacaroons in C",
+        "libmacaroons (C) prepared, one caveat a block": "libmacaroons in C with one caveat a block",
+    },
+    "ed25519": {"biscuit-python": "biscuit-python", "tenuo": "tenuo"},
 }
 
 
@@ -57,34 +69,57 @@ def tables(text: str) -> dict[str, dict[str, str]]:
 
 def section(results: str) -> str:
     """Return the README's section for these results."""
-    made = re.search(r"^(\d{4}-\d\d-\d\d)T\S+, .*?(\w+ engine)\.$", results, re.MULTILINE)
+    made = re.search(r"^(\d{4}-\d\d-\d\d)T\S+, .*, ([\w ]+ engines?)\.$", results, re.MULTILINE)
     machine = re.search(r"^(\S[^\n]*?; CPython [^,;]+)", results, re.MULTILINE)
     if not made or not machine:
         raise SystemExit(f"error: {RESULTS} has another form")
     found = tables(results.partition("\n## From text to decision, allowed\n")[2].split("\n## ")[0])
-    ratios = [
-        f"{found[row]['3'].split()[0]} times that of {name}" for row, name in PAIRS.items() if row in found
+    sizes = tables(results.partition("\n## Mint, narrow and sizes\n")[2].split("\n## ")[0])
+    rows = [
+        (name, *(found[row].get(column, "") for column in COLUMNS), _characters(sizes, row))
+        for row, name in ROWS.items()
+        if row in found
+    ]
+    notes = [
+        *["The native engine's figures are with a request at hand. "] * ("native" in made[2]),
+        *["The C library has its caveats at hand and only compares texts. "] * (IN_C in found),
     ]
     told = (
         f"Measured {made[1]} on {machine[1]}, {made[2]}, by `make bench`. Microseconds are of that machine; "
-        f"only ratios travel. For three blocks, cold, attenuate's time is {', '.join(ratios)}. biscuit-python "
-        "and tenuo verify in Rust. All figures, targets missed included, are in "
-        "[benchmarks/results](benchmarks/results/README.md)."
+        f"only ratios travel. For three blocks, cold, {'; '.join(_compared(found))}. "
+        f"{''.join(notes)}biscuit-python and tenuo verify in Rust. All figures, "
+        "targets missed included, are in [benchmarks/results](benchmarks/results/README.md)."
     )
     out = [
         "From text to decision, in µs (medians); *warm* knows the chain and decides anew.",
         "",
-        f"| | {' | '.join(COLUMNS)} |",
-        "| --- |" + " --- |" * len(COLUMNS),
-        *(
-            f"| {row} | {' | '.join(found[row].get(column, '') for column in COLUMNS)} |"
-            for row in ROWS
-            if row in found
-        ),
+        f"| | {' | '.join((*COLUMNS, CHARACTERS))} |",
+        "| --- |" + " --- |" * (len(COLUMNS) + 1),
+        *(f"| {' | '.join(row)} |" for row in rows),
         "",
         *textwrap.wrap(told, 100, break_on_hyphens=False),
     ]
     return "\n".join(out) + "\n"
+
+
+def _characters(sizes: dict[str, dict[str, str]], row: str) -> str:
+    """Return a token's characters, which are the same with each engine."""
+    return sizes.get(row.removesuffix(" python").removesuffix(" native prepared"), {}).get(CHARACTERS, "")
+
+
+def _compared(found: dict[str, dict[str, str]]) -> list[str]:
+    """Say for each engine what its time is of that of others."""
+    out = []
+    for way, engine in ENGINES.items():
+        ratios = [
+            f"{found[pair]['3'].split()[0]} times that of {name}"
+            for alg, others in PAIRS.items()
+            for other, name in others.items()
+            if (pair := f"attenuate {alg} {way} / {other}") in found
+        ]
+        if ratios:
+            out.append(f"the {engine} engine's time is {', '.join(ratios)}")
+    return out
 
 
 def main() -> int:

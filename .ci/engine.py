@@ -21,7 +21,7 @@ def main(results: list[str]) -> int:
     """Print the line, or look at the results."""
     if results:
         passed = [case.get("name", "") for case in ET.parse(results[0]).iter("testcase") if not [*case]]  # noqa: S314
-        ran = Counter(engine for name in passed for engine in re.findall(r"[[-](python|native)[]-]", name))
+        ran = Counter(engine for name in passed for engine in re.findall(r"[\[-](python|native)[\]-]", name))
         print(f"tests that passed over python: {ran['python']}, over native: {ran['native']}")
         return int(not ran["native"])
     try:

@@ -72,7 +72,7 @@ def make_request(
 
 
 def _prepared(request: AnyRequest) -> kernel.Request | None:
-    """Return a request as the kernel knows it; None for one with more text than it copies."""
+    """Return a request as the kernel knows it; None for one with more text or units than it copies."""
     if isinstance(request, kernel.Request):
         return request
     if request.prepared is None:
@@ -85,8 +85,8 @@ def _prepared(request: AnyRequest) -> kernel.Request | None:
             request.binding,
             OPAQUE,
         )
-        object.__setattr__(request, "prepared", made)
-    return cast(kernel.Request | None, request.prepared)
+        object.__setattr__(request, "prepared", made or False)  # False: not to be tried again
+    return cast(kernel.Request, request.prepared) or None
 
 
 def _plain(request: AnyRequest) -> Request:

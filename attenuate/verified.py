@@ -53,7 +53,7 @@ class Evidence(NamedTuple):
 
 
 Later: TypeAlias = tuple[Any, ...]
-"""A function that makes the Evidence, and its arguments."""
+"""A function that makes the Evidence, and its arguments: what was found, the request, the leeway."""
 
 
 class Charge(NamedTuple):
@@ -124,6 +124,9 @@ class Verified:
     @property
     def request(self) -> Request:
         """What was asked."""
+        held = self._held
+        if type(held) is not Evidence and isinstance(held[2], Request):
+            return held[2]  # without reading the blocks
         return self._evidence.request
 
     @property

@@ -183,10 +183,11 @@ class Verifier:
         The arguments are those of `verify`. Raises Malformed `facts` for a request that is none.
         """
         try:
-            request = Request(
+            if run is None:
+                self._check_unstated()
+            request = _engine.make_request(
                 action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding
             )
-            self._mine(request)
             at = moment(now, self._clock)
             return Explanation(_engine.explain(token, request, self.keys, at, self._rules, self._cache))
         except BaseException as error:
@@ -199,7 +200,10 @@ class Verifier:
         """Verify many tokens at one time, each for its request: a Verified or a LeaseError for each.
 
         Nothing is raised for a token that is refused; look at the type of what comes back. The native
-        engine lets other threads run meanwhile. Raises ValueError as `check` does for a request.
+        engine lets other threads run meanwhile, unless there are handlers.
+
+        Raises TypeError, ValueError or Malformed for a request that `check` would not take, before any
+        token is looked at.
         """
         pairs: list[tuple[str, Request]] = []
         try:
@@ -214,7 +218,10 @@ class Verifier:
             raise _bare(error) from None
 
     def check(self, token: str, request: Request, *, now: int | None = None) -> Verified:
-        """Do as `verify` for a request that is at hand; its audience must be this verifier's."""
+        """Do as `verify` for a request that is at hand, and may be asked again at less cost.
+
+        Raises ValueError where its audience is not this verifier's, and what `verify` raises.
+        """
         found: Verified | BaseException
         try:
             self._mine(request)

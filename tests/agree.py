@@ -14,6 +14,7 @@ from typing import Any
 
 import build
 import cases
+import edges
 import mutate
 import wire
 from cases import BINDING, NOW, Case, Kin, Rng
@@ -25,7 +26,12 @@ Answer = tuple[Any, ...]
 
 # --- answers --------------------------------------------------------------------------------------
 def answer(outcome: Any) -> Answer:
-    """Return what a caller sees of a Verified or an error."""
+    """Return what a caller sees of a Verified or an error; to look at it may fail too."""
+    seen = safely(_answer, outcome)
+    return seen if isinstance(seen, tuple) else ("crash", type(seen).__name__, "looked at")
+
+
+def _answer(outcome: Any) -> Answer:
     if isinstance(outcome, Verified):
         held = outcome._evidence
         said = (
@@ -278,19 +284,19 @@ def approved(rng: Rng) -> tuple[wire.Parts, list[wire.Parts], tuple[Any, ...]]:
     return parts, said, tuple(blocks)
 
 
-KINDS = ("text", "frame", "block", "lease", "approved", "kin", "mutant", "nobody")
+KINDS = ("text", "frame", "block", "edge", "lease", "approved", "kin", "mutant", "nobody")
 
 
-_OFTEN = (
-    ("text", "frame", "block", "lease", "approved", "kin", "mutant") * 2
-    + ("lease",) * 5
-    + ("approved", "kin", "nobody")
+OFTEN = (
+    *("text", "frame", "block", "lease", "edge") * 3,
+    *("lease", "lease", "lease", "approved", "approved", "approved", "kin", "kin", "kin", "nobody"),
 )
+"""Kinds as often as they are worth it; mutants apart."""
 
 
 def draw(rng: Rng, pool: list[Kin], kind: str = "") -> Case:
     """Return the next case; leases go to a pool, whose relatives come later."""
-    kind = kind or rng.choice(_OFTEN)
+    kind = kind or rng.choice(OFTEN)
     blocks: tuple[Any, ...] = ()
     ring, said = rng.choice(cases._RING), ""
     request: Request | None = None
@@ -300,6 +306,11 @@ def draw(rng: Rng, pool: list[Kin], kind: str = "") -> Case:
         text = odd_frame(rng)
     elif kind == "block":
         text = cases.ended(rng, odd_block(rng)).text
+    elif kind == "edge":
+        parts, blocks = edges.lease(rng)
+        text = edges.whole(rng, parts) if rng.random() < 0.1 else cases.ended(rng, parts).text
+        if rng.random() < 0.3:
+            request = edges.request(rng, blocks)
     elif kind == "nobody":
         parts = nobodys(rng)
         text, ring = parts.text, "small" if cases.IDENTITY in parts.blocks[0] else "root"

@@ -153,6 +153,8 @@ def number(rng: Rng) -> int:
 
 def near(rng: Rng, value: Any) -> Any:
     """Return something like a value."""
+    if not isinstance(value, (str, int)):
+        return value
     if isinstance(value, bool):
         return rng.choice((not value, int(value), str(value).lower()))
     if isinstance(value, int):

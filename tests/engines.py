@@ -41,17 +41,6 @@ BATCH = 2000
 MANY = 20
 BOUND_US = 50_000
 """No single verification may take longer: 10 ms, five times over for a noisy machine."""
-OFTEN = ("text", "frame", "block", "lease") * 3 + (
-    "lease",
-    "lease",
-    "lease",
-    "approved",
-    "approved",
-    "kin",
-    "kin",
-    "kin",
-    "nobody",
-)
 SIZES = (20_000, 200_000, 5_000_000)
 LAX = (
     build.raw(build.root(b6=[{0: ["*"]}])).text,
@@ -82,6 +71,7 @@ class Batch:
         self.slowest = [0, 0]
         self.different: list[dict[str, Any]] = []
         self.together: list[Case] = []
+        self.recent: list[Case] = []
 
     def run(self, until_found: bool = False) -> dict[str, Any]:
         """Do all of it, or until one difference is found."""
@@ -93,12 +83,7 @@ class Batch:
             if number % 4 == 0:
                 self.agree("explained", case, *(agree.explained(engine, case) for engine in ENGINES))
             if number % 5 == 0:
-                for _ in range(2):
-                    warm = (
-                        agree.verified(*pair)
-                        for pair in ((python, case, self.caches[0]), (native, case, self.caches[1]))
-                    )
-                    self.agree("with a memory", case, *warm, first)
+                self.remembered(case, first)
             if number % 8 == 0:
                 self.together.append(case._replace(ring="root", now=build.NOW + 1, rules=self.rules()))
             if number % 10 == 0:
@@ -114,6 +99,20 @@ class Batch:
             "differences": len(self.different),
         }
 
+    def remembered(self, case: Case, cold: agree.Answer) -> None:
+        """Ask with a memory: this case twice, and one before it for something else."""
+        for _ in range(2):
+            self.agree("with a memory", case, *self.warm(case), cold)
+        if self.recent:
+            again = another(self.rng, self.rng.choice(self.recent))
+            self.agree("with a memory, again", again, *self.warm(again), agree.verified(native, again))
+        self.recent = [*self.recent[-5:], case]
+
+    def warm(self, case: Case) -> list[agree.Answer]:
+        return [
+            agree.verified(engine, case, cache) for engine, cache in zip(ENGINES, self.caches, strict=True)
+        ]
+
     def rules(self) -> cases.Rules:
         """Return the settings of the cases that are asked together: those of the first."""
         if self.together:
@@ -124,7 +123,7 @@ class Batch:
     def draw(self) -> Case:
         rng = self.rng
         if self.work.section == "random":
-            return agree.draw(rng, self.pool, rng.choice(OFTEN))
+            return agree.draw(rng, self.pool)
         if rng.random() < 0.6:
             return agree.draw(rng, self.pool, "mutant")
         if len(self.pool) < 12 or rng.random() < 0.02:
@@ -194,6 +193,19 @@ def bent(rng: Rng, of: Kin) -> Case:
     return Case(
         "bent", text, cases.request(rng, of.blocks), "root", cases.now_of(rng, of.blocks), cases.rules(rng)
     )
+
+
+def another(rng: Rng, case: Case) -> Case:
+    """Return a case with the same token, asked for something else, at another time, or by another ring."""
+    asked = case.request
+    parts = {name: getattr(asked, name) for name in ("action", "audience", "run", "facts", "cost", "binding")}
+    kind = rng.randrange(5)
+    if kind == 0:
+        return case._replace(ring=rng.choice(list(cases.RINGS)))
+    if kind == 1:
+        return case._replace(now=case.now + rng.choice((1, 61, 900)))
+    changed = {2: {"binding": rng.choice((None, b"c" * 32))}, 3: {"audience": "other"}, 4: {"facts": {}}}
+    return case._replace(request=Request(**{**parts, **changed[kind]}))
 
 
 def timed(engine: Any, case: Case) -> int:

@@ -44,8 +44,8 @@ import wire
 NOW = build.NOW
 FAULTS: dict[str, tuple[str, Any]] = {
     "deny": ("attenuate.grants.Grant.denies", lambda self, request: False),
-    "leeway": ("attenuate.clear.limits.SKEW", 61),
-    "path": ("attenuate.constraints.Under._well_formed", classmethod(lambda cls, value: True)),
+    "skew": ("attenuate.clear.limits.SKEW", 61),
+    "path": ("attenuate.constraints.Under.grammar", lambda value: value != ""),
     "proof": ("attenuate.verify._proves", lambda frame, last, h: True),
     "run": ("attenuate.clear._run_failure", lambda run, stated: ""),
     "words": ("attenuate.verify.refusing", lambda failure, case: "refused"),
@@ -120,7 +120,7 @@ def constraint(rng: Chosen, denied: bool) -> list[Any]:
     elif kind == 6:
         operand = True
     elif kind > 2:
-        words = WORDS if kind == 4 else (PATHS, HOSTS)[kind == 5][: 999 if rng.once_in(16) else -1]
+        words = WORDS if kind == 4 else (PATHS, HOSTS)[kind == 5][: 999 if rng.once_in(4) else -1]
         operand = some(rng, lambda rng: rng.choice(words))
     return [kind, operand, True] if rng.once_in(4) and (not denied or rng.once_in(16)) else [kind, operand]
 

@@ -41,6 +41,7 @@ class Line(NamedTuple):
     file: str
     old: str
     new: str
+    also: tuple[str, str] = ("", "")
 
 
 LINES = [
@@ -48,14 +49,20 @@ LINES = [
     Line("a character more in a token", "text.rs", "if text.len() > limits::MAX_TOKEN_TEXT && ", "if text.len() > limits::MAX_TOKEN_TEXT + 1 && "),
     Line("a character more in the whole", "text.rs", "(text.len() > limits::MAX_TEXT && ", "(text.len() > limits::MAX_TEXT + 1 && "),
     Line("five approvals", "limits.rs", "MAX_APPROVALS: usize = 4", "MAX_APPROVALS: usize = 5"),
-    Line("unused bits are not looked at", "text.rs", "Ok(()) if canonical.contains(&last)", "Ok(()) if last != 0"),
+    Line("unused bits or the alphabet", "text.rs", "_ if !canonical.contains(&last) =>", "_ if last == 0 =>"),
     Line("the order of keys is not looked at", "cbor.rs", "&& &b[i..end] <= last {", "&& &b[i..end] < last && false {"),
     Line("a key twice", "cbor.rs", "&& &b[i..end] <= last {", "&& &b[i..end] < last {"),
     Line("long spellings", "cbor.rs", "    if n < least {", "    if n < least && size > 1 {"),
     Line("nesting of 7", "limits.rs", "MAX_DEPTH: u64 = 6", "MAX_DEPTH: u64 = 7"),
     Line("any bytes as text", "cbor.rs", "std::str::from_utf8(text).is_err()", "text.len() > 4096"),
     Line("17 blocks", "limits.rs", "MAX_BLOCKS: u64 = 16", "MAX_BLOCKS: u64 = 17"),
-    Line("33 units", "limits.rs", "MAX_UNITS: u64 = 32", "MAX_UNITS: u64 = 2"),
+    Line("33 units", "limits.rs", "MAX_UNITS: u64 = 32", "MAX_UNITS: u64 = 33"),
+    Line("65 grants", "limits.rs", "MAX_GRANTS: u64 = 64", "MAX_GRANTS: u64 = 65"),
+    Line("a block of 4097 bytes", "limits.rs", "MAX_BLOCK: usize = 4 * 1024", "MAX_BLOCK: usize = 4 * 1024 + 1"),
+    Line("a depth of 16", "limits.rs", "MAX_DEPTH_CAVEAT: i64 = 15", "MAX_DEPTH_CAVEAT: i64 = 16"),
+    Line("a run of 9", "limits.rs", "MAX_RUN: u64 = 8", "MAX_RUN: u64 = 9"),
+    Line("a time of 2^53", "limits.rs", "SAFE_MAX: i64 = (1 << 53) - 1", "SAFE_MAX: i64 = 1 << 53"),
+    Line("a key id of 129", "limits.rs", "MAX_KEY_ID: usize = 128", "MAX_KEY_ID: usize = 129"),
     Line("a short nonce in block 0", "limits.rs", "MIN_ROOT_NONCE: usize = 16", "MIN_ROOT_NONCE: usize = 15"),
     # shapes and grammars
     Line("an escape in a path", "grammar.rs", "!(control || byte == b'\\\\' || escape)", "!(control || byte == b'\\\\' || (escape && false))"),
@@ -65,7 +72,7 @@ LINES = [
     Line("long labels", "grammar.rs", "(1..=63).contains(&label.len())", "(1..=64).contains(&label.len())"),
     Line("a pattern takes its beginning", "grammar.rs", "action.len() >= pattern.len() && ", "action.len() + 1 >= pattern.len() && "),
     Line("only in a deny", "block.rs", "(true, _) => fault(Kind::DenyOnly),", "(true, true) => fault(Kind::DenyOnly),"),
-    Line("a quorum beyond the keys", "block.rs", "limits::MAX_QUORUM.min(count as i64)", "limits::MAX_QUORUM.min(count as i64 + 1)"),
+    Line("a quorum beyond the keys", "block.rs", "limits::MAX_QUORUM.min(keys.len() as i64)", "limits::MAX_QUORUM.min(keys.len() as i64 + 1)"),
     # keys, links, proofs
     Line("keys of small order", "chain.rs", ".filter(|key| !key.is_weak())", ""),
     Line("signatures of small order", "chain.rs", "!SMALL.iter().any(|point| point == &signature[..32])", "signature.len() > SMALL.len()"),
@@ -74,7 +81,7 @@ LINES = [
     Line("the algorithm is the token's", "trust.rs", "if key.signed != frame.signed {", "if key.signed != frame.signed && frame.signed {"),
     Line("a binding is not compared", "trust.rs", "!mine.is_some_and(|mine| chain::same(&mine, &binding))", "mine.is_none()"),
     Line("a proof of 61 seconds", "trust.rs", "ask.now.abs_diff(iat) > SKEW as u64", "ask.now.abs_diff(iat) > SKEW as u64 + 1"),
-    Line("the proof always holds", "trust.rs", "if !proves(frame, &last, h) {", "if !proves(frame, &last, h) && frame.blocks_len() > 99 {"),
+    Line("the proof always holds", "trust.rs", "if !proves(frame, &last, h) {", "if !proves(frame, &last, h) && !frame.signed {"),
     # memory
     Line("a memory without signatures", "cache.rs", "known.chain.fingerprint == *key && known.chain.signed_as(frame)", "known.chain.fingerprint == *key"),
     Line("a memory without keys", "verify.rs", "&& key.fingerprint == chain.fingerprint", "&& key.fingerprint.len() == chain.fingerprint.len()"),
@@ -103,7 +110,8 @@ LINES = [
     Line("costs of calls", "clear.rs", 'unit == b"calls" || request.costs(unit)', "request.costs(unit)"),
     Line("an extension nobody knows", "clear.rs", "None => (Code::Unknown, Key::Name(key)),", "None => (Code::Extension, Key::Name(key)),"),
     # constraints and facts
-    Line("an opaque element is told", "constraint.rs", "_ => !fact.is_opaque(),", "_ => fact.is_list || !fact.is_opaque(),"),
+    Line("an opaque element is told", "constraint.rs", "_ => !fact.is_opaque(),", "_ => fact.is_list || !fact.is_opaque(),",
+         ("fact.values.iter().all(|value| self.told(value)", "fact.values.iter().all(|value| *value == Value::Opaque || self.told(value)")),
     Line("an empty list holds", "constraint.rs", "if !tellable || fact.values.is_empty() {", "if !tellable {"),
     Line("optional is not looked at", "constraint.rs", "            None => self.optional,", "            None => self.optional && self.kind != UNDER,"),
     Line("hidden facts are absent", "constraint.rs", "None if request.hidden(name) => self.kind == PRESENT,", "None if request.hidden(name) => self.kind == PRESENT || self.optional,"),
@@ -156,7 +164,9 @@ def _without_signatures() -> Any:
     get = Cache.get
 
     def found(self: Any, key: Any) -> Any:
-        known = (each for each in (*self._young, *self._old) if isinstance(each, tuple) and each[:2] == key[:2])
+        known = (
+            each for each in (*self._young, *self._old) if isinstance(each, tuple) and each[:2] == key[:2]
+        )
         return get(self, next(known, key) if isinstance(key, tuple) else key)
 
     return found
@@ -178,7 +188,7 @@ PATCHES: dict[str, tuple[str, Callable[[], Any]]] = {
     "a use is not looked at": ("attenuate.verify._check_use", always(None)),
     "any form of approval": ("attenuate.verify._form", always(None)),
     "why an approval does not count": ("attenuate.verify.refusing", always("no")),
-    "a memory without signatures": ("attenuate.verify.Cache.get", _without_signatures),
+    "a memory without signatures": ("attenuate.cache.Cache.get", _without_signatures),
     "the order of keys": ("attenuate.codec.ordered", always(None)),
     "another fault": ("attenuate.token.malformed", _of_another_number),
     "a limit of 8191": ("attenuate.limits.MAX_TOKEN_TEXT", lambda: 8191),
@@ -196,7 +206,11 @@ def build_kernel(source: Path, to: Path) -> None:
     command = ["cargo", "build", "--release", "--quiet", "--features", "pyo3/extension-module"]
     command += [part for each in quick for part in ("--config", each)]
     done = subprocess.run(
-        command, cwd=source, env={**os.environ, "CARGO_TARGET_DIR": str(target)}, capture_output=True, text=True
+        command,
+        cwd=source,
+        env={**os.environ, "CARGO_TARGET_DIR": str(target)},
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
@@ -217,38 +231,50 @@ def ask(folder: Path, seed: int) -> dict[str, Any]:
     if Path(said["kernel"]).parent != folder:
         raise RuntimeError(f"another kernel was loaded: {said['kernel']}")
     found = done.returncode == 3
-    return {"found": found, "cases": said["cases"], **({"how": said["how"], "kind": said["kind"][:40]} if found else {})}
+    return {
+        "found": found,
+        "cases": said["cases"],
+        **({"how": said["how"], "kind": said["kind"][:40]} if found else {}),
+    }
 
 
 def kernel_controls(lines: list[Line], seed: int, processes: int) -> dict[str, Any]:
     """Try each changed line; "as it is" must not differ, or nothing here means anything."""
-    with tempfile.TemporaryDirectory(prefix="attenuate-seeded-") as temporary, ThreadPoolExecutor(processes) as pool:
+    runs: dict[str, Any] = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="attenuate-seeded-") as temporary,
+        ThreadPoolExecutor(processes) as pool,
+    ):
         source = Path(temporary) / "kernel"
         shutil.copytree(KERNEL, source, ignore=shutil.ignore_patterns("target", "fuzz"))
-        runs: dict[str, Any] = {}
         for number, line in enumerate([Line("as it is", "lib.rs", "", ""), *lines]):
             path = source / ("src" if line.file == "lib.rs" else "rules/src") / line.file
             sound, folder = path.read_text(encoding="utf-8"), Path(temporary) / str(number)
-            if line.old and sound.count(line.old) != 1:
-                runs[line.name] = {"found": False, "error": f"{sound.count(line.old)} such lines in {line.file}"}
-                continue
-            path.write_text(sound.replace(line.old, line.new) if line.old else sound, encoding="utf-8")
             try:
+                path.write_text(changed(line, sound), encoding="utf-8")
                 build_kernel(source, folder)
-                runs[line.name] = pool.submit(ask, folder, seed)
+                runs[line.name] = pool.submit(_asked, line.name, folder, seed)
             except RuntimeError as fault:
-                runs[line.name] = {"found": False, "error": str(fault)}
+                runs[line.name] = _told("kernel", line.name, {"found": False, "error": str(fault)})
             finally:
                 path.write_text(sound, encoding="utf-8")
-        return {name: _told("kernel", name, run if isinstance(run, dict) else _result(run)) for name, run in runs.items()}
+        return {name: run if isinstance(run, dict) else run.result() for name, run in runs.items()}
 
 
-def _result(run: Any) -> dict[str, Any]:
+def changed(line: Line, text: str) -> str:
+    """Return a source with a line changed; raises RuntimeError where it is not there once."""
+    for old, new in filter(any, ((line.old, line.new), line.also)):
+        if text.count(old) != 1:
+            raise RuntimeError(f"{text.count(old)} times in {line.file}: {old}")
+        text = text.replace(old, new)
+    return text
+
+
+def _asked(name: str, folder: Path, seed: int) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = run.result()
+        return _told("kernel", name, ask(folder, seed))
     except RuntimeError as fault:
-        return {"found": False, "error": str(fault)}
-    return found
+        return _told("kernel", name, {"found": False, "error": str(fault)})
 
 
 def python_controls(names: list[str], seed: int) -> dict[str, Any]:
@@ -262,7 +288,9 @@ def python_controls(names: list[str], seed: int) -> dict[str, Any]:
 
 
 def _told(engine: str, name: str, run: dict[str, Any]) -> dict[str, Any]:
-    said = run.get("error") or (f"found after {run['cases']:,}" if run["found"] else f"NOT FOUND in {run['cases']:,}")
+    said = run.get("error") or (
+        f"found after {run['cases']:,}" if run["found"] else f"NOT FOUND in {run['cases']:,}"
+    )
     print(f"{engine}: {name}: {said}", file=sys.stderr, flush=True)
     return run
 

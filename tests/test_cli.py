@@ -586,7 +586,7 @@ def test_the_doctor_says_why_there_is_no_native_engine(tmp_path: Path) -> None:
     assert other["kernel"] == (
         False,
         f"attenuate-kernel is 0.0.9, and attenuate {__version__}",
-        f"pip install 'attenuate-kernel=={__version__}'",
+        f"pip install ./kernel, in a checkout of {__version__}",
     )
     assert other["hmac chain"][0]
     missing = doctor(PYTHONPATH=path, ATTENUATE_ENGINE="native")

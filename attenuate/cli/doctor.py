@@ -69,7 +69,7 @@ def _chosen() -> Check:
     value = f"{_engine.NAME} (of {', '.join(_engine.AVAILABLE)})"
     if _engine.NAME in _engine.AVAILABLE:
         return Check("engine", True, value)
-    return Check("engine", False, value, "unset ATTENUATE_ENGINE, which asks for it")
+    return Check("engine", False, value, f"unset ATTENUATE_ENGINE, or set it to {' or '.join(_engine.AVAILABLE)}")
 
 
 def _kernel() -> Check:
@@ -77,8 +77,8 @@ def _kernel() -> Check:
     if not _engine.WHY:
         return Check("kernel", True, __version__)
     if find_spec("attenuate_kernel") is None:
-        return Check("kernel", True, _engine.WHY, "faster with it: pip install 'attenuate[native]'")
-    return Check("kernel", False, _engine.WHY, f"pip install 'attenuate-kernel=={__version__}'")
+        return Check("kernel", True, _engine.WHY, "faster with it: pip install ./kernel, in a checkout")
+    return Check("kernel", False, _engine.WHY, f"pip install ./kernel, in a checkout of {__version__}")
 
 
 def _works() -> Iterator[Check]:

@@ -1,6 +1,6 @@
 //! The Python face of the rules: values in, numbers out. It decides nothing and has no words.
 //!
-//! attenuate/native.py is the one caller. A refusal is a tuple of numbers, and of the authentic chain
+//! attenuate/native.py is its caller, and tests and benchmarks for `ed25519_verify`. A refusal is a tuple of numbers, and of the authentic chain
 //! where there is one; what is told to people is made from these in Python, for every engine alike.
 
 use attenuate_rules as rules;
@@ -34,7 +34,7 @@ struct Denied(Box<rules::Forbidden>);
 struct Allowed(rules::Allowed);
 
 // --- Python to Rust: each gives None for what is not plain, which attenuate/request.py looks at -------
-/// Bytes of text that a request may hold here; the Python engine, which copies none, looks at more.
+/// Bytes of text in facts that are copied; the Python engine, which copies none, looks at more.
 const MAX_COPIED: usize = 4 * 1024 * 1024;
 
 fn text(object: &Bound<'_, PyAny>) -> Option<String> {
@@ -98,17 +98,15 @@ fn pairs<'py, T>(
 }
 
 fn run(object: &Bound<'_, PyAny>) -> Option<rules::Run> {
-    let run: rules::Run = if let Ok(path) = object.cast_exact::<PyString>() {
-        path.to_str().ok()?.split('/').map(segment).collect::<Option<_>>()?
-    } else {
-        let pair = |segment: Bound<'_, PyAny>| {
-            let segment = segment.cast_into_exact::<PyTuple>().ok().filter(|pair| pair.len() == 2)?;
-            let (name, attempt) = (segment.get_item(0).ok()?, segment.get_item(1).ok()?);
-            Some((text(&name)?, if attempt.is_none() { None } else { Some(number(&attempt)?) }))
-        };
-        object.cast_exact::<PyTuple>().ok()?.iter().map(pair).collect::<Option<_>>()?
+    if let Ok(path) = object.cast_exact::<PyString>() {
+        return path.to_str().ok()?.split('/').map(segment).collect();
+    }
+    let pair = |segment: Bound<'_, PyAny>| {
+        let segment = segment.cast_into_exact::<PyTuple>().ok().filter(|pair| pair.len() == 2)?;
+        let (name, attempt) = (segment.get_item(0).ok()?, segment.get_item(1).ok()?);
+        Some((text(&name)?, if attempt.is_none() { None } else { Some(number(&attempt)?) }))
     };
-    rules::is_run(&run).then_some(run)
+    object.cast_exact::<PyTuple>().ok()?.iter().map(pair).collect()
 }
 
 fn segment(text: &str) -> Option<(String, Option<i64>)> {

@@ -3,13 +3,13 @@
 use crate::block::{APPROVAL, BUDGET, FOR};
 use crate::cbor::{Cursor, Item};
 use crate::chain::Bytes32;
-use crate::clear::{Ask, Case, Failure, any_matches, failures, units};
+use crate::clear::{Case, Failure, Handlers, any_matches, failures, units};
 use crate::ring::Key;
 use crate::token::{Chain, Proof, Token};
 use crate::trust::{Authentic, Doubt, Doubted, Question, authentic};
 use std::sync::Arc;
 
-/// Why an attached approval does not count; by number as in attenuate/native.py.
+/// Why an attached approval does not count; by number as in attenuate/findings.py.
 #[allow(missing_docs)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -70,8 +70,8 @@ fn is_hex_of(bytes: &[u8], text: &str) -> bool {
 pub fn approved(
     case: &Case,
     approvals: Vec<Token>,
-    ask: &Question,
-    handlers: &mut Ask,
+    question: &Question,
+    handlers: &mut Handlers,
 ) -> Result<Vec<Authentic>, (usize, Notes)> {
     let key_ids: Vec<_> = approvals.iter().map(|token| token.frame.key_id.clone()).collect();
     let mut approvals: Vec<_> = approvals.into_iter().map(Some).collect();
@@ -97,7 +97,7 @@ pub fn approved(
                     continue;
                 };
                 let id = &case.chain.hashes[index][..16];
-                let check = || approval(&mut approvals[at], public, id, case, ask, handlers);
+                let check = || approval(&mut approvals[at], public, id, case, question, handlers);
                 if checked[at].get_or_insert_with(check).is_ok() {
                     signed.push(at);
                 }
@@ -127,18 +127,18 @@ fn approval(
     public: Bytes32,
     asked_for: &[u8],
     case: &Case,
-    ask: &Question,
-    handlers: &mut Ask,
+    question: &Question,
+    handlers: &mut Handlers,
 ) -> Counted {
     let not = |why| Err(Note::Form(why));
     let Some(mut token) = place.take_if(|token| form(token, asked_for).is_none()) else {
         return not(place.as_ref().and_then(|token| form(token, asked_for)).unwrap_or(Uncounted::OtherBlock));
     };
     let key = Key::new(true, public);
-    if let Some(cache) = ask.cache {
+    if let Some(cache) = question.cache {
         token.known = cache.prefix(&token.frame, &token.hashes, &key.fingerprint, token.hashes.len());
     }
-    let (chain, proof) = match authentic(token, &key, ask) {
+    let (chain, proof) = match authentic(token, &key, question) {
         Ok(found) => found,
         Err(Doubted { doubt, .. }) => return Err(Note::Doubt(doubt)),
     };
@@ -153,14 +153,17 @@ fn approval(
 fn form(token: &Token, asked_for: &[u8]) -> Option<Uncounted> {
     let root = token.blocks().next()?;
     let asks = || token.blocks().any(|block| block.get(APPROVAL).is_some());
-    match () {
-        () if !token.frame.signed => Some(Uncounted::NotSigned),
-        () if token.frame.proof == Proof::Bearer => Some(Uncounted::Bearer),
-        () if root.bytes(FOR) != Some(asked_for) => Some(Uncounted::OtherBlock),
-        () if !root.get(BUDGET).is_some_and(|budget| units(budget).any(|unit| unit == b"calls")) => {
-            Some(Uncounted::NoCalls)
-        }
-        () if asks() => Some(Uncounted::Asks),
-        () => None,
+    if !token.frame.signed {
+        return Some(Uncounted::NotSigned);
     }
+    if token.frame.proof == Proof::Bearer {
+        return Some(Uncounted::Bearer);
+    }
+    if root.bytes(FOR) != Some(asked_for) {
+        return Some(Uncounted::OtherBlock);
+    }
+    if !root.get(BUDGET).is_some_and(|budget| units(budget).any(|unit| unit == b"calls")) {
+        return Some(Uncounted::NoCalls);
+    }
+    asks().then_some(Uncounted::Asks)
 }

@@ -20,6 +20,7 @@ pub const FINAL: usize = 12;
 pub const BOUND: usize = 13;
 pub const FOR: usize = 14;
 pub const ISSUED_AT: usize = 15;
+pub const NOTES: usize = 16;
 const KNOWN: usize = 17;
 
 /// Kinds of constraint by number on the wire.
@@ -93,7 +94,7 @@ pub fn read(raw: &[u8], index: usize, signed: bool) -> Result<Layout, Fault> {
     for _ in 0..count {
         let start = c.at() as u16;
         match c.take() {
-            Item::Int(key @ 0..17) => {
+            Item::Int(key) if (0..KNOWN as i64).contains(&key) => {
                 layout.fields[key as usize] = c.at() as u16;
                 field(key as usize, &mut c)?;
             }
@@ -141,7 +142,8 @@ fn field(key: usize, c: &mut Cursor) -> Checked {
         BOUND if c.take() == Item::Bool(true) => Ok(()),
         BOUND => fault(Kind::Bound),
         FOR => sized(c, 16, 16),
-        _ => notes(c),
+        NOTES => notes(c),
+        _ => fault(Kind::Block), // no other key is known
     }
 }
 
@@ -186,10 +188,7 @@ fn texts(c: &mut Cursor) -> Checked {
     let Item::Array(count @ 1..) = c.take() else {
         return fault(Kind::Texts);
     };
-    match (0..count).all(|_| matches!(c.take(), Item::Text(_))) {
-        true => Ok(()),
-        false => fault(Kind::Texts),
-    }
+    if (0..count).all(|_| matches!(c.take(), Item::Text(_))) { Ok(()) } else { fault(Kind::Texts) }
 }
 
 fn budget(c: &mut Cursor) -> Checked {
@@ -235,10 +234,8 @@ fn patterns(c: &mut Cursor) -> Checked {
     let Item::Array(count @ 1..) = c.take() else {
         return fault(Kind::Patterns);
     };
-    match (0..count).all(|_| matches!(c.take(), Item::Text(text) if grammar::is_pattern(text))) {
-        true => Ok(()),
-        false => fault(Kind::Patterns),
-    }
+    let fit = (0..count).all(|_| matches!(c.take(), Item::Text(text) if grammar::is_pattern(text)));
+    if fit { Ok(()) } else { fault(Kind::Patterns) }
 }
 
 fn grant(c: &mut Cursor, denied: bool) -> Checked {
@@ -255,11 +252,13 @@ fn grant(c: &mut Cursor, denied: bool) -> Checked {
         }
         last = if only { 2 } else { last + 1 };
     }
-    match (denied && only, denied && optional) {
-        (true, _) => fault(Kind::DenyOnly),
-        (_, true) => fault(Kind::DenyOptional),
-        _ => Ok(()),
+    if denied && only {
+        return fault(Kind::DenyOnly);
     }
+    if denied && optional {
+        return fault(Kind::DenyOptional);
+    }
+    Ok(())
 }
 
 /// Check a map of fact to constraint; say whether one of them is optional.
@@ -293,10 +292,10 @@ fn constraint(c: &mut Cursor) -> Result<bool, Fault> {
     if !fits {
         return Err(Fault(Kind::Operand, kind as u64));
     }
-    match count == 2 || c.take() == Item::Bool(true) {
-        true => Ok(count == 3),
-        false => fault(Kind::Constraint),
+    if count == 3 && c.take() != Item::Bool(true) {
+        return fault(Kind::Constraint);
     }
+    Ok(count == 3)
 }
 
 fn between(least: Item, most: Item) -> bool {

@@ -77,8 +77,11 @@ impl Room {
     }
 }
 
+/// Shards for prefixes; one more is for exact tokens.
 const SHARDS: usize = 16;
+/// Bytes of an entry beside its chain, about: tables, keys and counters.
 const OVERHEAD: usize = 512;
+/// How often a shard that is held is asked for: about two microseconds.
 const TRIES: usize = 64;
 
 impl Entry {

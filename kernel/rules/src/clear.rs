@@ -53,7 +53,7 @@ pub struct Rules {
 }
 
 /// Decides an extension caveat: (chain, block, key) to whether it holds; None where nobody knows it.
-pub type Ask<'a> = dyn FnMut(&Arc<Chain>, usize, &str) -> Option<bool> + 'a;
+pub type Handlers<'a> = dyn FnMut(&Arc<Chain>, usize, &str) -> Option<bool> + 'a;
 
 /// Everything that is looked at together.
 #[derive(Clone, Copy)]
@@ -114,7 +114,7 @@ fn complete(root: &Block) -> bool {
 }
 
 /// Find what does not hold, in the order that is the contract: the first, or all where `all` is true.
-pub fn failures(case: &Case, ask: &mut Ask, all: bool) -> Vec<Failure> {
+pub fn failures(case: &Case, handlers: &mut Handlers, all: bool) -> Vec<Failure> {
     let mut found = Vec::new();
     let full = |found: &Vec<Failure>| !all && !found.is_empty();
     structure(case, &mut |code, block, key| {
@@ -137,7 +137,7 @@ pub fn failures(case: &Case, ask: &mut Ask, all: bool) -> Vec<Failure> {
                     Item::Int(key) => (Code::Unknown, Key::Number(key)),
                     Item::Text(key) => {
                         let key = text(key);
-                        match ask(case.chain, index, &key) {
+                        match handlers(case.chain, index, &key) {
                             Some(true) => {
                                 c.skip();
                                 continue;

@@ -25,12 +25,6 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault(pub Kind, pub u64);
 
-impl From<Kind> for Fault {
-    fn from(kind: Kind) -> Self {
-        Fault(kind, 0)
-    }
-}
-
 /// Return the error of a fault whose words need no number.
 pub(crate) fn fault<T>(kind: Kind) -> Result<T, Fault> {
     Err(Fault(kind, 0))

@@ -16,18 +16,12 @@ pub fn is_action(text: &[u8]) -> bool {
 pub fn is_pattern(text: &[u8]) -> bool {
     match text {
         b"*" => true,
-        [body @ .., b'*'] => is_action(body) && text.len() <= limits::MAX_NAME && body.ends_with_any(b".:/"),
+        [body @ .., b'*'] => {
+            is_action(body)
+                && text.len() <= limits::MAX_NAME
+                && body.last().is_some_and(|last| b".:/".contains(last))
+        }
         _ => is_action(text),
-    }
-}
-
-trait EndsWithAny {
-    fn ends_with_any(&self, of: &[u8]) -> bool;
-}
-
-impl EndsWithAny for [u8] {
-    fn ends_with_any(&self, of: &[u8]) -> bool {
-        self.last().is_some_and(|last| of.contains(last))
     }
 }
 

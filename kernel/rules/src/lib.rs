@@ -10,8 +10,8 @@
 //!
 //! let ring = Ring::new([]);
 //! let request = Request::new("repo.read".into(), "github".into(), None, vec![], vec![], None);
-//! let ask = Question { request: &request, ring: &ring, now: 0, rules: Rules::default(), cache: None };
-//! let refused = open("lease1_", &ask).and_then(|read| decide(read, &ask, &mut |_, _, _| None, false));
+//! let question = Question { request: &request, ring: &ring, now: 0, rules: Rules::default(), cache: None };
+//! let refused = open("lease1_", &question).and_then(|read| decide(read, &question, &mut |_, _, _| None, false));
 //! assert!(refused.is_err());
 //! ```
 #![forbid(unsafe_code)]
@@ -35,10 +35,10 @@ mod verify;
 
 pub use approval::{Note, Notes, Uncounted};
 pub use cache::{Cache, Info};
-pub use clear::{Code, Failure, Key as CaveatKey, Rules};
+pub use clear::{Code, Failure, Handlers, Key as CaveatKey, Rules};
 pub use fault::{Fault, Kind};
 pub use limits::MAX_FACTS;
-pub use request::{Fact, Request, Run, Value, is_run};
+pub use request::{Fact, Request, Run, Value};
 pub use ring::{Key, Ring};
 pub use token::{Chain, ED25519, HMAC, Proof};
 pub use trust::{Authentic, Doubt, Doubted, Question};

@@ -65,14 +65,14 @@ impl Fact {
 pub type Run = Vec<(String, Option<i64>)>;
 
 /// Say whether this is a run: 1 to 8 names, attempts from 1 to 2^53-1.
-pub fn is_run(run: &Run) -> bool {
+fn is_run(run: &Run) -> bool {
     let fits = |(name, attempt): &(String, Option<i64>)| {
         grammar::is_name(name.as_bytes()) && attempt.is_none_or(|n| (1..=limits::SAFE_MAX).contains(&n))
     };
     (1..=limits::MAX_RUN).contains(&(run.len() as u64)) && run.iter().all(fits)
 }
 
-/// One request. Whoever makes it has checked it (V1, V2): attenuate/request.py.
+/// One request. Whoever makes it asks `is_sound` (V1, V2).
 #[derive(Debug)]
 pub struct Request {
     /// The action.
@@ -110,7 +110,7 @@ impl Request {
         Request { action, audience, run, facts, stated, arguments, has_opaque, cost, binding }
     }
 
-    /// Say whether action, audience, facts and cost are what a request may have (V1, V2).
+    /// Say whether action, audience, run, facts and cost are what a request may have (V1, V2).
     pub fn is_sound(&self) -> bool {
         let fits = |(unit, amount): &(String, i64)| {
             (0..=limits::SAFE_MAX).contains(amount) && (unit != "calls" || *amount == 1)
@@ -118,6 +118,8 @@ impl Request {
         grammar::is_action(self.action.as_bytes())
             && !self.audience.is_empty()
             && self.facts.len() <= limits::MAX_FACTS
+            && self.facts.iter().all(|fact| fact.values.len() <= limits::MAX_FACTS)
+            && self.run.as_ref().is_none_or(is_run)
             && self.cost.iter().all(fits)
     }
 

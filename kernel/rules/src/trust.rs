@@ -12,7 +12,7 @@ use ed25519_dalek::VerifyingKey;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Why a token is not believed, or not for this call; by number as in attenuate/native.py.
+/// Why a token is not believed, or not for this call; by number as in attenuate/doubts.py.
 #[allow(missing_docs)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -51,22 +51,22 @@ pub struct Question<'a> {
 }
 
 /// V3: return the key of a token.
-pub fn find_key(frame: &Frame, ask: &Question) -> Result<Arc<Key>, Doubted> {
+pub fn find_key(frame: &Frame, question: &Question) -> Result<Arc<Key>, Doubted> {
     let doubt = |doubt, number| Doubted { doubt, key_id: frame.key_id.clone(), number };
-    let Some((key, serves)) = ask.ring.find(&frame.key_id, &ask.request.audience) else {
+    let Some((key, serves)) = question.ring.find(&frame.key_id, &question.request.audience) else {
         return Err(doubt(Doubt::UnknownKey, 0));
     };
     if key.signed != frame.signed {
         return Err(doubt(Doubt::Algorithm, if frame.signed { ED25519 } else { HMAC }));
     }
-    if serves.is_some_and(|serves| serves != ask.request.audience) {
+    if serves.is_some_and(|serves| serves != question.request.audience) {
         return Err(doubt(Doubt::Audience, 0));
     }
     Ok(key)
 }
 
 /// V4, V5: return the chain of a token whose links and proof are authentic under a key.
-pub fn authentic(token: Token, key: &Key, ask: &Question) -> Result<Authentic, Doubted> {
+pub fn authentic(token: Token, key: &Key, question: &Question) -> Result<Authentic, Doubted> {
     let frame = &token.frame;
     let doubt = |doubt, number| Err(Doubted { doubt, key_id: frame.key_id.clone(), number });
     let (mut done, mut last) = (0, key.material.clone());
@@ -93,16 +93,16 @@ pub fn authentic(token: Token, key: &Key, ask: &Question) -> Result<Authentic, D
     }
     let proof = frame.proof;
     if let Proof::Bound { iat, binding, .. } = proof {
-        let mine = ask.request.binding;
+        let mine = question.request.binding;
         if !mine.is_some_and(|mine| chain::same(&mine, &binding)) {
             return doubt(Doubt::Binding, i64::from(mine.is_some()));
         }
-        if ask.now.abs_diff(iat) > SKEW as u64 {
+        if question.now.abs_diff(iat) > SKEW as u64 {
             return doubt(Doubt::StaleProof, iat);
         }
     }
     let chain = Arc::new(token.into_chain(key.fingerprint));
-    if let Some(cache) = ask.cache {
+    if let Some(cache) = question.cache {
         cache.put_prefix(Known { chain: chain.clone(), last });
     }
     Ok((chain, proof))
@@ -128,8 +128,8 @@ fn proves(frame: &Frame, last: &Zeroizing<Bytes32>, h: &Bytes32) -> bool {
         Proof::Sealed => [SEAL, &h[..]].concat(),
         Proof::Bound { iat, nonce, binding } => [USE, &h[..], &iat.to_be_bytes(), &nonce, &binding].concat(),
     };
-    match frame.signed {
-        true => signs(chain::public(last), frame.tag(), &message),
-        false => chain::same(&chain::tag(chain::keyed(last), &[&message]), frame.tag()),
+    if frame.signed {
+        return signs(chain::public(last), frame.tag(), &message);
     }
+    chain::same(&chain::tag(chain::keyed(last), &[&message]), frame.tag())
 }

@@ -6,7 +6,7 @@
 use crate::approval::{Notes, approved};
 use crate::block::APPROVAL;
 use crate::chain::{self, Bytes32};
-use crate::clear::{Ask, Case, Code, Failure, Key, failures, run_of};
+use crate::clear::{Case, Code, Failure, Handlers, Key, failures, run_of};
 use crate::fault::Fault;
 use crate::text;
 use crate::token::{Chain, Frame, Proof, Token};
@@ -71,23 +71,23 @@ impl Opened {
 }
 
 /// V1 and V2: read a token and its approvals.
-pub fn open(text: &str, ask: &Question) -> Result<Opened, Refusal> {
+pub fn open(text: &str, question: &Question) -> Result<Opened, Refusal> {
     let in_part = |part| move |fault| Refusal::Malformed(fault, part);
     let (first, attached) = text::split(text).map_err(in_part(0))?;
     let mut digest = [0; 32];
     let mut exact = None;
-    if let Some(cache) = ask.cache {
+    if let Some(cache) = question.cache {
         digest = chain::sha256(&[first.as_bytes()]);
-        exact = cache.exact(&digest).filter(|(chain, _)| holds_key(ask, chain));
+        exact = cache.exact(&digest).filter(|(chain, _)| holds_key(question, chain));
     }
     let first = match exact {
         Some((chain, proof)) => First::Known(chain, proof),
         None => {
             let frame = Frame::read(first).map_err(in_part(0))?;
             let hashes = frame.hashes();
-            let key = ask.ring.find(&frame.key_id, &ask.request.audience);
+            let key = question.ring.find(&frame.key_id, &question.request.audience);
             let known = key
-                .zip(ask.cache)
+                .zip(question.cache)
                 .and_then(|((key, _), cache)| cache.prefix(&frame, &hashes, &key.fingerprint, 1));
             First::Read(Box::new(frame.open(hashes, known).map_err(in_part(0))?), digest)
         }
@@ -102,9 +102,9 @@ pub fn open(text: &str, ask: &Question) -> Result<Opened, Refusal> {
 }
 
 /// Say whether a chain is authentic under the key that the ring has for it now, for this audience.
-fn holds_key(ask: &Question, chain: &Chain) -> bool {
-    let audience = ask.request.audience.as_str();
-    ask.ring.find(&chain.key_id, audience).is_some_and(|(key, serves)| {
+fn holds_key(question: &Question, chain: &Chain) -> bool {
+    let audience = question.request.audience.as_str();
+    question.ring.find(&chain.key_id, audience).is_some_and(|(key, serves)| {
         key.signed == chain.signed
             && key.fingerprint == chain.fingerprint
             && serves.is_none_or(|serves| serves == audience)
@@ -112,28 +112,33 @@ fn holds_key(ask: &Question, chain: &Chain) -> bool {
 }
 
 /// V3 to V8: say whether a token allows the request, or why not; with `all`, every failure of V6, V7.
-pub fn decide(opened: Opened, ask: &Question, handlers: &mut Ask, all: bool) -> Result<Allowed, Refusal> {
+pub fn decide(
+    opened: Opened,
+    question: &Question,
+    handlers: &mut Handlers,
+    all: bool,
+) -> Result<Allowed, Refusal> {
     let Opened { first, approvals } = opened;
     let (chain, proof) = match first {
         First::Known(chain, proof) => (chain, proof),
         First::Read(token, digest) => {
-            let key = find_key(&token.frame, ask).map_err(Refusal::Doubted)?;
-            let (chain, proof) = authentic(*token, &key, ask).map_err(Refusal::Doubted)?;
-            if let (Some(cache), Proof::Bearer | Proof::Sealed) = (ask.cache, proof) {
+            let key = find_key(&token.frame, question).map_err(Refusal::Doubted)?;
+            let (chain, proof) = authentic(*token, &key, question).map_err(Refusal::Doubted)?;
+            if let (Some(cache), Proof::Bearer | Proof::Sealed) = (question.cache, proof) {
                 cache.put_exact(digest, chain.clone(), proof);
             }
             (chain, proof)
         }
     };
-    let stated = if ask.request.run.is_some() { None } else { run_of(&chain) };
-    let run = ask.request.run.as_ref().or(stated.as_ref());
-    let (request, now, rules, bound) = (ask.request, ask.now, ask.rules, proof.is_bound());
+    let stated = if question.request.run.is_some() { None } else { run_of(&chain) };
+    let run = question.request.run.as_ref().or(stated.as_ref());
+    let (request, now, rules, bound) = (question.request, question.now, question.rules, proof.is_bound());
     let case = Case { chain: &chain, request, run, now, rules, bound, asked_for: None };
     let found = failures(&case, handlers, all);
     if !found.is_empty() {
         return Err(forbidden(chain, proof, found, Vec::new()));
     }
-    match approved(&case, approvals, ask, handlers) {
+    match approved(&case, approvals, question, handlers) {
         Ok(approved) => Ok(Allowed { chain, proof, approved }),
         Err((block, notes)) => {
             let key = Key::Number(APPROVAL as i64);

@@ -6,7 +6,7 @@ mod support;
 
 use attenuate_rules::{
     Code, Doubt, ED25519, Fact, Fault, HMAC, Key, Kind, MAX_FACTS, Question, Refusal, Request, Ring, Rules,
-    Run, Value as Plain, cbor, chain, decide, is_run, open,
+    Run, Value as Plain, cbor, chain, decide, open,
 };
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ fn request(asked: &Value) -> Option<Request> {
     };
     let run = match &asked["run"] {
         Value::Null => None,
-        run => Some(run.as_array()?.iter().map(segment).collect::<Option<Run>>().filter(is_run)?),
+        run => Some(run.as_array()?.iter().map(segment).collect::<Option<Run>>()?),
     };
     let text = |name: &str| Some(asked[name].as_str()?.to_owned());
     let made = Request::new(text("action")?, text("audience")?, run, facts, cost, binding);

@@ -62,18 +62,18 @@ pub struct Cache {
     room: Room,
 }
 
-/// What the young generations may take: a quarter of all in common, and a share of another quarter each.
-/// The old ones were young, so all together stay within the whole.
+/// How much there is: half of all in common, and a share of the other half for each shard.
 struct Room {
-    common: usize,
+    all: usize,
     own: usize,
     taken: AtomicUsize,
 }
 
 impl Room {
+    /// What a shard's young generation may take: half of what its two may.
     fn of(&self, shard: &Shard) -> usize {
-        let others = self.taken.load(Relaxed).saturating_sub(shard.young_size);
-        self.common.saturating_sub(others).max(self.own)
+        let others = self.taken.load(Relaxed).saturating_sub(shard.young_size + shard.old_size);
+        (self.all / 2).saturating_sub(others).max(self.own) / 2
     }
 }
 
@@ -113,14 +113,25 @@ impl Shard {
             return;
         }
         if self.young_size + size > most {
+            self.drop_old(room);
             self.old = std::mem::take(&mut self.young);
             self.old_size = std::mem::take(&mut self.young_size);
-            room.taken.fetch_sub(self.old_size, Relaxed);
+        }
+        if room.taken.load(Relaxed) + size > room.all {
+            self.drop_old(room); // others took what was free when this generation grew
+        }
+        if room.taken.load(Relaxed) + size > room.all {
+            return;
         }
         let replaced = self.young.insert(key, entry).map_or(0, |entry| entry.size());
         self.young_size = self.young_size + size - replaced;
         room.taken.fetch_add(size, Relaxed);
         room.taken.fetch_sub(replaced, Relaxed);
+    }
+
+    fn drop_old(&mut self, room: &Room) {
+        self.old.clear();
+        room.taken.fetch_sub(std::mem::take(&mut self.old_size), Relaxed);
     }
 }
 
@@ -128,8 +139,8 @@ impl Cache {
     /// Make a memory of up to about this many bytes.
     pub fn new(max_bytes: usize) -> Self {
         let shards: Vec<_> = (0..=SHARDS).map(|_| Mutex::default()).collect();
-        let own = max_bytes / 4 / shards.len();
-        Cache { shards, room: Room { common: max_bytes / 4, own, taken: AtomicUsize::new(0) } }
+        let own = max_bytes / 2 / shards.len();
+        Cache { shards, room: Room { all: max_bytes, own, taken: AtomicUsize::new(0) } }
     }
 
     fn shard<T>(&self, at: usize, work: impl FnOnce(&mut Shard, &Room) -> T) -> Option<T> {

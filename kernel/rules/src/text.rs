@@ -21,7 +21,7 @@ pub fn split(text: &str) -> Result<(&str, Vec<&str>), Fault> {
     let approvals: Vec<&str> = rest.splitn(limits::MAX_APPROVALS + 1, '~').collect();
     match approvals.len() {
         0..=limits::MAX_APPROVALS => Ok((first, approvals)),
-        _ => Err(Fault(Kind::Approvals, text.matches('~').count() as u64)),
+        _ => Err(Fault(Kind::Approvals, text.bytes().filter(|&byte| byte == b'~').count() as u64)),
     }
 }
 

@@ -179,7 +179,8 @@ def test_an_object_shows_no_secret(name: str) -> None:
 SECRET_THINGS = [
     name
     for name in THINGS
-    if name.split(" ", 1)[1] in ("lease", "bound", "sealed", "key", "ring", "python verified", "native verified")
+    if name.split(" ", 1)[1]
+    in ("lease", "bound", "sealed", "key", "ring", "python verified", "native verified")
 ]
 
 

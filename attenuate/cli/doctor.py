@@ -69,7 +69,9 @@ def _chosen() -> Check:
     value = f"{_engine.NAME} (of {', '.join(_engine.AVAILABLE)})"
     if _engine.NAME in _engine.AVAILABLE:
         return Check("engine", True, value)
-    return Check("engine", False, value, f"unset ATTENUATE_ENGINE, or set it to {' or '.join(_engine.AVAILABLE)}")
+    return Check(
+        "engine", False, value, f"unset ATTENUATE_ENGINE, or set it to {' or '.join(_engine.AVAILABLE)}"
+    )
 
 
 def _kernel() -> Check:

@@ -245,6 +245,14 @@ def test_many_at_once() -> None:
     assert agree.safely(native.verify_many, [], build.RING, NOW) == []
 
 
+def test_more_than_are_given_at_once() -> None:
+    texts = [build.lease().token, "x", build.lease(ttl=1).token, build.lease("ed25519").token, "lease1_é"]
+    for some in (texts, texts[:4]):  # the last is not given to the kernel with the others
+        asked = [Case("text", text, build.ask(), "root", NOW + 1, Rules()) for text in some * 601]
+        want = [agree.verified(python, case) for case in asked[: len(some)]] * 601
+        assert agree.many(native, asked) == want
+
+
 # --- requests ---------------------------------------------------------------------------------------
 LAX = [
     build.lease(allow=["*"]).token,

@@ -56,3 +56,13 @@ MAX_LEEWAY: Final = 60
 """Seconds: the most clock leeway a verifier may be given."""
 CACHE_BYTES: Final = 64 * 1024 * 1024
 """Bytes of memory, about, in which a verifier keeps authentic chains by default."""
+
+STORE_TIMEOUT: Final = 2.0
+"""Seconds after which a store that has not answered counts as out of reach."""
+CLOCK_SLACK: Final = 3600
+"""Seconds for which a counter is kept after no lease can ask for it: by how far clocks of machines that
+share a store may differ. A replay key needs none: REPLAY_WINDOW is twice SKEW."""
+MAX_COUNTERS: Final = 10_000_000
+"""Counters that a store in memory holds before it says that it is full."""
+MAX_HOLD: Final = 24 * 3600
+"""Seconds: the longest that an amount may be held without an outcome."""

@@ -20,12 +20,13 @@ from .cache import CacheInfo, check_bytes
 from .clear import Case, Failure, Rules, run_of
 from .doubts import Doubt, brief, doubted
 from .errors import Finding, Forbidden, LeaseError
+from .evidence import Chain, Evidence
 from .faults import Fault, malformed
 from .findings import UNCOUNTED, Uncounted
 from .request import OPAQUE, Request
 from .ring import KeyRing
 from .token import Proof
-from .verified import Chain, Evidence, Verified, make_verified
+from .verified import Verified, make_verified
 from .verify import case_of
 
 VERSION: Final[str] = kernel.__version__

@@ -19,13 +19,14 @@ from .chain import ID_SIZE, LINK, hash_block, hash_header, hmac_link, sealed_mes
 from .clear import Case, Failure, Rules, failures, run_of
 from .doubts import Doubt, doubted
 from .errors import Finding, Forbidden, LeaseError
+from .evidence import Chain, Evidence
 from .findings import UNCOUNTED, Uncounted, refusing, uncounted
 from .grants import Demand, matches
 from .keys import Key
 from .request import Request, Run
 from .ring import KeyRing
 from .token import BEARER, SEALED, Frame, Proof, read_blocks, read_frame, split
-from .verified import Chain, Evidence, Verified, make_verified
+from .verified import Verified, make_verified
 
 
 class Known(NamedTuple):

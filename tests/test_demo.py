@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from attenuate import KeyRing, Refused, Unavailable, call_binding
+from attenuate.charges import Charge
 from attenuate.cli.output import CommandError, Console
 from attenuate.demo import orchestrator
 from attenuate.demo.process import Process
@@ -24,7 +25,6 @@ from attenuate.demo.repository import Repository, RepositoryError, canonical
 from attenuate.demo.scenes import REFUSED, WORKS, Answer, Scene, call
 from attenuate.demo.service import AUDIENCE, Replays, Service, serve
 from attenuate.demo.world import FILES, Result, World, effects, open_world, play
-from attenuate.verified import Charge
 
 ROOT = Path(__file__).parent.parent
 NAMES = [scene.name for scene in (*WORKS, *REFUSED)] + ["main-untouched", "only-branch", "committed"]

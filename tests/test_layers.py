@@ -20,7 +20,7 @@ LAYERS = [
     "constraints", "grants", "block",
     "keys", "token", "chain", "clear", "findings",
     "call", "fields", "lease", "ring", "approval",
-    "cache", "verified", "doubts", "verify", "native", "_engine", "verifier",
+    "cache", "evidence", "charges", "verified", "doubts", "verify", "native", "_engine", "verifier",
     "blockjson", "describe",
     "__init__",
     "cli", "demo", "__main__",

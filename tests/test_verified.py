@@ -88,11 +88,6 @@ def test_the_notes_are_a_copy() -> None:
     assert verified.notes == verifier.check(token, build.ask(), now=NOW).notes == {"agent": "a"}
 
 
-def test_the_charges_are_worked_out_once() -> None:
-    verified = check(build.lease().token, build.ask(), now=NOW)
-    assert verified.charges is verified.charges
-
-
 # --- budgets ----------------------------------------------------------------------------------------------
 def test_every_block_with_a_budget_is_charged() -> None:
     parts = build.raw(

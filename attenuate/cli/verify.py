@@ -7,10 +7,11 @@ import textwrap
 from typing import Any
 
 from ..call import call_binding, call_digest, flatten
+from ..charges import Charge
 from ..errors import Finding
 from ..findings import clock
 from ..lease import Lease
-from ..verified import Charge, Verified
+from ..verified import Verified
 from ..verifier import Verifier
 from .output import EXIT, FAILED, OK, CommandError, Console, headline
 from .values import (

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..call import call_binding, call_digest
+from ..charges import Charge
 from ..errors import Finding, LeaseError, Malformed, Refused, Unavailable, Untrusted
 from ..jcs import load_json
 from ..ring import KeyRing
-from ..verified import Charge, Verified
+from ..verified import Verified
 from ..verifier import Verifier
 from .repository import Repository, RepositoryError, canonical
 

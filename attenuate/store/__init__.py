@@ -1,0 +1,53 @@
+"""Where counters live: one verb over four backends, chosen by an address.
+
+store = open_store("sqlite:state.db")          memory: · sqlite:PATH · redis://… · postgresql://…
+"""
+
+from __future__ import annotations
+
+from .. import limits
+from .base import Store, StoreInfo
+from .memory import MemoryStore
+from .model import Counter, Hold, Outcome, Reserve, State, Swept, Verdict
+
+__all__ = [
+    "Counter",
+    "Hold",
+    "MemoryStore",
+    "Outcome",
+    "Reserve",
+    "State",
+    "Store",
+    "StoreInfo",
+    "Swept",
+    "Verdict",
+    "open_store",
+]
+
+
+def open_store(address: str, *, timeout: float = limits.STORE_TIMEOUT) -> Store:
+    """Return the store at an address: "memory:", "sqlite:PATH", "redis://…" or "postgresql://…".
+
+    timeout: seconds within which each of its calls answers or raises Unavailable. redis:// (or
+    rediss://, with TLS) needs the package redis, postgresql:// the package psycopg.
+
+    Raises ValueError for another kind of address, ImportError with what to install, Unavailable.
+    """
+    kind, colon, rest = address.partition(":")
+    if not colon or (kind != "memory" and not rest):
+        raise ValueError("no address of a store; give memory:, sqlite:PATH, redis://… or postgresql://…")
+    if kind == "memory":
+        return MemoryStore(timeout=timeout)
+    if kind == "sqlite":
+        from .sqlite import SqliteStore
+
+        return SqliteStore(rest, timeout=timeout)
+    if kind in ("redis", "rediss"):
+        from .redis import RedisStore
+
+        return RedisStore(address, timeout=timeout)
+    if kind in ("postgresql", "postgres"):
+        from .postgres import PostgresStore
+
+        return PostgresStore(address, timeout=timeout)
+    raise ValueError(f"no store is called {kind!r:.40}; there are memory, sqlite, redis, postgresql")

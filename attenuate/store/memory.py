@@ -1,0 +1,241 @@
+"""A store in the memory of one process: for tests, and where losing it is accepted."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import threading
+import time
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+
+from .. import limits
+from ..charges import Charge
+from .base import Store
+from .model import (
+    Counter,
+    Entry,
+    Hold,
+    Outcome,
+    Reserve,
+    State,
+    Swept,
+    Verdict,
+    decide,
+    held_by,
+    settle,
+)
+
+
+class MemoryStore(Store):
+    """Counters in this process: exact under threads, lost when it ends, seen by nobody else.
+
+    Because it forgets, it refuses bound proofs that were made before its start or within 60 s after
+    it: a proof that an earlier process took could come again. allow_proofs_from_before: take them, for a
+    service that never ran before. It has to be the only instance for its audience.
+    limit: counters; one more is Unavailable, and none is ever dropped for another.
+    """
+
+    name = "memory"
+    shared = False
+    durable = False
+
+    def __init__(
+        self,
+        *,
+        limit: int = limits.MAX_COUNTERS,
+        timeout: float = limits.STORE_TIMEOUT,
+        allow_proofs_from_before: bool = False,
+    ) -> None:
+        super().__init__(timeout=timeout)
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._news = threading.Condition()
+        self._identity = os.urandom(16)
+        self._open = True
+        self._counters: dict[bytes, Counter] = {}
+        self._reserved: dict[bytes, Hold] = {}
+        self._ledger: list[Entry] = []
+        self._head = 0
+        self._seen: dict[bytes, dict[bytes, tuple[int, int]]] = defaultdict(dict)
+        self._ends = _Ends()
+        self._due = _Ends()
+        born = int(time.time()) + limits.SKEW + limits.REPLAY_WINDOW
+        self._horizon = 0 if allow_proofs_from_before else born
+
+    @property
+    def identity(self) -> bytes:
+        """16 bytes of this store."""
+        return self._identity
+
+    def _apply(
+        self, charges: Sequence[Charge], now: int, reserve: Reserve | None, ledger: int | None
+    ) -> Outcome:
+        counters = self._counters
+        with self._lock:
+            if not self._open:
+                raise self.unavailable("it is closed")
+            if ledger is not None and ledger != self._head:
+                return Outcome(Verdict.BEHIND, self._head)
+            rows = {c.key: counters[c.key] for c in charges if c.key in counters}
+            known = self._reserved.get(reserve.id) if reserve else None
+            outcome, changed = decide(charges, rows, self._horizon, reserve, known, now)
+            if changed and len(counters) + len(changed) > self._limit:
+                self._forget(now, limits.MAX_COUNTERS)
+                if len(counters) + len(changed) > self._limit:
+                    raise self.unavailable(f"it is full: {len(counters)} counters")
+            for row in changed:
+                before = counters.get(row.key)
+                counters[row.key] = row
+                if before is None or before.until != row.until:
+                    self._ends.add(row.until, row.key)
+            if reserve and outcome.verdict is Verdict.APPLIED:
+                held = held_by(reserve, charges)
+                self._reserved[reserve.id] = held
+                self._due.add(reserve.expires, reserve.id)
+            if self._ends.first <= now:
+                self._forget(now, 100)
+        return outcome
+
+    def stands(self, attempts: Sequence[Charge], ledger: int) -> bool:
+        """Say whether registers and ledger stand where the caller knows them to."""
+        if ledger != self._head or not self._open:
+            return False
+        counters = self._counters
+        for charge in attempts:
+            row = counters.get(charge.key)
+            if row is None or row.spent != charge.amount:
+                return False
+        return True
+
+    def _settle(self, hold_id: bytes, state: State, amounts: dict[bytes, int], now: int) -> Hold | None:
+        with self._lock:
+            hold = self._reserved.get(hold_id)
+            settled = None if hold is None else settle(hold, state, amounts, now)
+            if hold is None or settled is None:
+                return hold and hold._replace(state=hold.at(now))
+            if hold.state is State.HELD:
+                self._move(settled)
+            return settled
+
+    def _move(self, hold: Hold) -> None:
+        """Take what a reservation held, and spend what was charged."""
+        self._reserved[hold.id] = hold
+        self._ends.add(hold.until, hold.id)
+        for key, reserved, charged in hold.items:
+            row = self._counters[key]
+            self._counters[key] = row._replace(spent=row.spent + charged, held=row.held - reserved)
+
+    def _hold(self, hold_id: bytes) -> Hold | None:
+        return self._reserved.get(hold_id)
+
+    def _holds(self, limit: int) -> list[Hold]:
+        with self._lock:
+            held = [hold for hold in self._reserved.values() if hold.state is State.HELD]
+        return sorted(held, key=lambda hold: (hold.expires, hold.id))[:limit]
+
+    def _read(self, keys: list[bytes]) -> list[Counter | None]:
+        with self._lock:
+            return [self._counters.get(key) for key in keys]
+
+    def _top_up(self, counter: Counter) -> Counter:
+        with self._lock:
+            row = self._counters.get(counter.key) or counter._replace(extra=0)
+            if row.extra + counter.extra > limits.SAFE_MAX:
+                raise ValueError("topped up beyond 2^53-1")
+            row = row._replace(extra=row.extra + counter.extra, until=max(row.until, counter.until))
+            self._counters[counter.key] = row
+            self._ends.add(row.until, row.key)
+            return row
+
+    def _sweep(self, now: int, limit: int) -> Swept:
+        with self._lock:
+            expired = 0
+            for hold_id in self._due.pop(now, limit):
+                hold = self._reserved.get(hold_id)
+                if hold is not None and hold.state is State.HELD:
+                    self._move(hold._replace(state=State.EXPIRED))
+                    expired += 1
+            return Swept(expired, self._forget(now, limit))
+
+    def _forget(self, now: int, limit: int) -> int:
+        """Drop counters and reservations that nobody can ask for any more."""
+        self._horizon = max(self._horizon, now)
+        dropped = 0
+        for key in self._ends.pop(now, limit):
+            row = self._counters.get(key)
+            if row is not None and row.until <= now and not row.held:
+                del self._counters[key]
+                dropped += 1
+            hold = self._reserved.get(key)
+            if hold is not None and hold.until <= now:
+                del self._reserved[key]
+                dropped += 1
+        return dropped
+
+    # --- the ledger ---------------------------------------------------------------------------------
+    def _append(self, bodies: list[bytes], at: int, until: list[int], note: str) -> int:
+        with self._lock:
+            for body, end in zip(bodies, until, strict=True):
+                self._ledger.append(Entry(self._head + 1, at, end, body, note))
+                self._head += 1
+            head = self._head
+        with self._news:
+            self._news.notify_all()
+        return head
+
+    def _entries(self, after: int, limit: int) -> tuple[int, list[Entry]]:
+        with self._lock:
+            start = bisect_right(self._ledger, after, key=lambda entry: entry.seq)
+            return self._head, self._ledger[start : start + limit]
+
+    def wait(self, after: int, timeout: float) -> None:
+        """Return at the next entry, or after `timeout` seconds."""
+        with self._news:
+            self._news.wait_for(lambda: self._head > after or not self._open, timeout)
+
+    # --- leases that were seen ----------------------------------------------------------------------
+    def _note(self, lease: bytes, selectors: list[bytes], issued_at: int, until: int) -> None:
+        with self._lock:
+            for selector in selectors:
+                self._seen[selector][lease] = issued_at, until
+
+    def _count(self, selector: bytes, before: int, now: int) -> int:
+        with self._lock:
+            seen = self._seen.get(selector, {})
+            for lease in [lease for lease, (_, until) in seen.items() if until <= now]:
+                del seen[lease]
+            return sum(issued_at < before for issued_at, _ in seen.values())
+
+    def close(self) -> None:
+        """Refuse from now on."""
+        self._open = False
+        with self._news:
+            self._news.notify_all()
+
+
+class _Ends:
+    """What ends when: names by second, the first to end at hand; each step is O(log seconds)."""
+
+    def __init__(self) -> None:
+        self._at: dict[int, list[bytes]] = {}
+        self._heap: list[int] = []
+        self.first: float = float("inf")
+
+    def add(self, second: int, name: bytes) -> None:
+        names = self._at.get(second)
+        if names is None:
+            self._at[second] = [name]
+            heapq.heappush(self._heap, second)
+            self.first = self._heap[0]
+        else:
+            names.append(name)
+
+    def pop(self, now: int, limit: int) -> list[bytes]:
+        """Return names that end by now, a few seconds' worth: about `limit`."""
+        out: list[bytes] = []
+        while self._heap and self._heap[0] <= now and len(out) < limit:
+            out += self._at.pop(heapq.heappop(self._heap))
+        self.first = self._heap[0] if self._heap else float("inf")
+        return out

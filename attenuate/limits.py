@@ -66,3 +66,5 @@ MAX_COUNTERS: Final = 10_000_000
 """Counters that a store in memory holds before it says that it is full."""
 MAX_HOLD: Final = 24 * 3600
 """Seconds: the longest that an amount may be held without an outcome."""
+MAX_SELECTOR: Final = 1024
+"""Characters of what a revocation names."""

@@ -9,7 +9,9 @@ No finding ever holds a token, a secret or a proof.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
 class Finding(NamedTuple):
@@ -120,3 +122,9 @@ class Unavailable(LeaseError):
     """Stage record: a store or the log is out of reach, so nothing is granted."""
 
     stage = "unavailable"
+
+
+def bare(error: E) -> E:
+    """Return an error without the frames that hold the token: collectors show their variables."""
+    error.__context__ = None
+    return error.with_traceback(None)

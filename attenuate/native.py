@@ -140,7 +140,7 @@ def outcome(
     memory = None if cache is None else cache.kernel
     answer = _verify(text, prepared, ring, now, leeway, cap, memory, ask, False)
     if type(answer) is _Allowed:
-        return make_verified((_evidence, answer, request, leeway))
+        return make_verified((_evidence, answer, request, leeway, _plain))
     if answer is None:
         return python.outcome(text, _plain(request), keys, now, rules)
     return _refusal(answer, text, request, keys, now, rules)
@@ -186,7 +186,7 @@ def verify_many(
         )
         for answer, (text, request) in zip(answers, pairs[some], strict=True):
             if type(answer) is _Allowed:
-                out.append(make_verified((_evidence, answer, request, rules.leeway)))
+                out.append(make_verified((_evidence, answer, request, rules.leeway, _plain)))
             else:
                 out.append(_refusal(answer, text, request, keys, now, rules))
     return out

@@ -14,10 +14,14 @@ from .chain import ID_SIZE
 from .charges import Charge, Plan, ends_of, plan_of
 from .evidence import Evidence
 from .request import Request, run_text
-from .token import PROOFS, Proof
+from .token import PROOFS
 
 Later: TypeAlias = tuple[Any, ...]
-"""A function that makes the Evidence, and its arguments: what was found, the request, the leeway."""
+"""A function that makes the Evidence, its arguments: what was found, the request, the leeway; and a
+function that makes a Request of that request."""
+
+Tip: TypeAlias = tuple[bytes, int, int, bytes]
+"""h[n] of a chain, and its proof: kind, iat (seconds since 1970, 0 where it has none) and nonce."""
 
 
 @final
@@ -41,7 +45,7 @@ class Verified:
     def _evidence(self) -> Evidence:
         held = self._held
         if type(held) is not Evidence:
-            make, *asked = held
+            make, *asked, _ = held
             held = make(*asked)
             _hold(self, held)
         return held
@@ -50,9 +54,8 @@ class Verified:
     def request(self) -> Request:
         """What was asked."""
         held = self._held
-        if type(held) is not Evidence and isinstance(held[2], Request):
-            return held[2]  # without reading the blocks
-        return self._evidence.request
+        request: Request = held.request if type(held) is Evidence else held[4](held[2])
+        return request  # without reading the blocks
 
     @property
     def run(self) -> str:
@@ -97,11 +100,12 @@ class Verified:
     @property
     def charges(self) -> tuple[Charge, ...]:
         """What the gate must apply before anything is granted: the token's, then the approvals'."""
-        request = self._evidence.request
+        found = self._evidence
+        proofs = (found.proof, *[proof for _, proof in found.approved])
         return tuple(
             charge
-            for plan, proof in plans_of(self)
-            for charge in (*plan.counters(request, proof), *plan.revoked)
+            for plan, proof in zip(plans_of(self), proofs, strict=True)
+            for charge in (*plan.counters(found.request, proof), *plan.revoked)
         )
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -128,8 +132,18 @@ def make_verified(held: Evidence | Later) -> Verified:
     return self
 
 
-def plans_of(verified: Verified) -> tuple[tuple[Plan, Proof], ...]:
-    """Return what is charged, and by which proof: of the token, then of each approval that counted."""
+def plans_of(verified: Verified) -> tuple[Plan, ...]:
+    """Return what is charged for the token, then for each approval that counted, under this run."""
     found = verified._evidence
-    chains = ((found.chain, found.proof), *found.approved)
-    return tuple([(plan_of(chain, found.run, found.leeway), proof) for chain, proof in chains])
+    chains = (found.chain, *[chain for chain, _ in found.approved])
+    return tuple([plan_of(chain, found.run, found.leeway) for chain in chains])
+
+
+def tips_of(verified: Verified) -> tuple[Tip, ...]:
+    """Return h[n] and proof of the token, then of each approval that counted, without reading blocks."""
+    held = verified._held
+    if type(held) is not Evidence:
+        tips: tuple[Tip, ...] = held[1].tips()
+        return tips
+    chains = ((held.chain, held.proof), *held.approved)
+    return tuple([(chain.hashes[-1], proof.kind, proof.iat, proof.nonce) for chain, proof in chains])

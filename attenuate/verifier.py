@@ -8,28 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, NoReturn, TypeVar, final
+from typing import NamedTuple, NoReturn, final
 
 from . import _engine, limits
 from .block import EXTENSION
 from .cache import CacheInfo
 from .call import call_binding, call_digest, flatten
 from .clear import Handler, Rules
-from .errors import Finding, LeaseError, Malformed
+from .errors import Finding, LeaseError, Malformed, bare
 from .fields import moment, seconds
 from .lease import Lease
 from .request import Request
 from .ring import KeyRing
 from .verified import Verified
 from .words import steady
-
-E = TypeVar("E", bound=BaseException)
-
-
-def _bare(error: E) -> E:
-    """Return an error without the frames that hold the token: collectors show their variables."""
-    error.__context__ = None
-    return error.with_traceback(None)
 
 
 class Explanation(NamedTuple):
@@ -63,7 +55,7 @@ class Verifier:
     Raises TypeError or ValueError for anything else, ImportError for an engine that is missing.
     """
 
-    __slots__ = ("_allow_unstated_run", "_cache", "_clock", "_rules", "audience", "keys")
+    __slots__ = ("_allow_unstated_run", "_cache", "_rules", "audience", "clock", "keys")
 
     def __init__(
         self,
@@ -92,7 +84,7 @@ class Verifier:
         self.audience = audience
         self._rules = Rules(leeway, cap, dict(handlers or {}))
         self._cache = _engine.ChainCache(cache) if cache else None
-        self._clock = clock
+        self.clock = clock
         self._allow_unstated_run = allow_unstated_run is True
 
     def verify(
@@ -121,10 +113,10 @@ class Verifier:
             request = _engine.make_request(
                 action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding
             )
-            at = moment(now, self._clock)
+            at = moment(now, self.clock)
             found = _engine.outcome(token, request, self.keys, at, self._rules, self._cache)
         except BaseException as error:
-            found = _bare(error)
+            found = bare(error)
         if type(found) is Verified:
             return found
         del token
@@ -165,7 +157,7 @@ class Verifier:
             )
         except BaseException as error:
             del token
-            raise _bare(error) from None
+            raise bare(error) from None
 
     def explain(
         self,
@@ -188,11 +180,11 @@ class Verifier:
             request = _engine.make_request(
                 action, audience=self.audience, run=run, facts=facts, cost=cost, binding=binding
             )
-            at = moment(now, self._clock)
+            at = moment(now, self.clock)
             return Explanation(_engine.explain(token, request, self.keys, at, self._rules, self._cache))
         except BaseException as error:
             del token
-            raise _bare(error) from None
+            raise bare(error) from None
 
     def verify_many(
         self, asked: Iterable[tuple[str, Request]], *, now: int | None = None
@@ -210,12 +202,12 @@ class Verifier:
             for token, request in asked:
                 self._mine(request)
                 pairs.append((token, request))
-            at = moment(now, self._clock)
+            at = moment(now, self.clock)
             return _engine.verify_many(pairs, self.keys, at, self._rules, self._cache)
         except BaseException as error:
             token = ""
             del asked, pairs
-            raise _bare(error) from None
+            raise bare(error) from None
 
     def check(self, token: str, request: Request, *, now: int | None = None) -> Verified:
         """Do as `verify` for a request that is at hand, and may be asked again at less cost.
@@ -225,10 +217,10 @@ class Verifier:
         found: Verified | BaseException
         try:
             self._mine(request)
-            at = moment(now, self._clock)
+            at = moment(now, self.clock)
             found = _engine.outcome(token, request, self.keys, at, self._rules, self._cache)
         except BaseException as error:
-            found = _bare(error)
+            found = bare(error)
         if type(found) is Verified:
             return found
         del token

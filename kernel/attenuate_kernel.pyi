@@ -37,6 +37,7 @@ class Chain:
 @final
 class Allowed:
     def parts(self) -> tuple[tuple[Chain, Any], tuple[tuple[Chain, Any], ...]]: ...
+    def tips(self) -> tuple[tuple[bytes, int, int, bytes], ...]: ...
 
 @final
 class Denied:

@@ -97,6 +97,8 @@ def catch_up(view: View, store: Store) -> None:
     most = 10_000
     while True:
         head, entries = store.entries(view.seq, limit=most)
+        if head < view.seq:
+            raise store.unavailable(f"its ledger ends at {head}, and had {view.seq} before")
         last = entries[-1].seq if len(entries) == most else head
         view.apply([entry.body for entry in entries], last)
         if len(entries) < most:

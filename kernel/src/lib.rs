@@ -241,6 +241,21 @@ impl Allowed {
         let approved = PyTuple::new(py, approved.collect::<PyResult<Vec<_>>>()?)?;
         (pair(py, &self.0.chain, self.0.proof)?, approved).into_pyobject(py)
     }
+
+    /// Return (h[n], kind of proof, its iat, its nonce) of the token, and of each approval that counted.
+    fn tips<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let all = std::iter::once((&self.0.chain, &self.0.proof));
+        let all = all.chain(self.0.approved.iter().map(|(chain, proof)| (chain, proof)));
+        let tips = all.map(|(chain, proof)| {
+            let h = PyBytes::new(py, chain.hashes.last().map_or(&[][..], |h| h));
+            match proof {
+                Proof::Bearer => (h, 0, 0, PyBytes::new(py, b"")),
+                Proof::Sealed => (h, 1, 0, PyBytes::new(py, b"")),
+                Proof::Bound { iat, nonce, .. } => (h, 2, *iat, PyBytes::new(py, nonce)),
+            }
+        });
+        PyTuple::new(py, tips.collect::<Vec<_>>())
+    }
 }
 
 fn pair<'py>(py: Python<'py>, chain: &Arc<rules::Chain>, proof: Proof) -> PyResult<Bound<'py, PyTuple>> {

@@ -1,0 +1,80 @@
+"""Reservations as gates make and settle them: ids that no other lease can use, amounts by unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+from . import limits
+from .charges import Plan, parts_of
+from .codec import encode
+from .errors import Refused
+from .fields import seconds
+from .grant import Grant
+from .refusals import settled
+from .store.model import Hold, Reserve, State
+from .words import brief
+
+
+def reservation(plans: Sequence[Plan], name: str, hold_for: int | str, at: int) -> Reserve:
+    """Return the reservation that a caller names; its id has the lease in it.
+
+    Raises ValueError for a name or a time that is none, and where no block has a budget.
+    """
+    if not isinstance(name, str) or not 0 < len(name) <= 200:
+        raise ValueError("a reservation's id is text of 1 to 200 characters")
+    if not any(plan.budgets for plan in plans):
+        raise ValueError("nothing to reserve: no block of this lease has a budget")
+    lasts = seconds(hold_for)
+    if lasts > limits.MAX_HOLD:
+        raise ValueError(f"hold_for {lasts} s; give at most {limits.MAX_HOLD}")
+    return Reserve(sha256(encode(["hold", plans[0].tip, name])).digest(), at + lasts)
+
+
+def id_of(grant: Grant | str) -> bytes:
+    """Return the id of a grant's reservation, or of one in hex; raises ValueError."""
+    name = grant.hold if isinstance(grant, Grant) else grant
+    if name is None:
+        raise ValueError("this grant reserved nothing; give reserve= to check")
+    try:
+        hold_id = bytes.fromhex(name)
+    except (TypeError, ValueError):
+        hold_id = b""
+    if len(hold_id) != 32:
+        raise ValueError(f"reservation {brief(name)}; give the 64 hex digits of Grant.hold")
+    return hold_id
+
+
+def amounts_of(hold: Hold, cost: Mapping[str, int]) -> dict[bytes, int]:
+    """Return by counter what a cost by unit comes to; raises ValueError for what was not reserved."""
+    reserved: dict[str, dict[bytes, int]] = {}
+    for key, amount, _ in hold.items:
+        reserved.setdefault(parts_of(key)[2], {})[key] = amount
+    out: dict[bytes, int] = {}
+    for unit, amount in cost.items():
+        counters = reserved.get(unit, {})
+        if not counters or type(amount) is not int or not 0 <= amount <= min(counters.values()):
+            known = ", ".join(f"{min(amounts.values())} {name}" for name, amounts in reserved.items())
+            raise ValueError(
+                f"commit of {brief(amount)} {brief(unit)}; reserved is {known}, and no more is charged"
+            )
+        out |= dict.fromkeys(counters, amount)
+    return out
+
+
+def outcome_of(hold_id: bytes, state: State, amounts: Mapping[bytes, int], hold: Hold | None) -> Hold:
+    """Return a reservation that was settled as asked; raises Refused `hold` where it was not."""
+    if hold is None:
+        raise no_such(hold_id)
+    wanted = [amounts.get(key, reserved) for key, reserved, _ in hold.items]
+    otherwise = state is State.COMMITTED and [charged for *_, charged in hold.items] != wanted
+    if hold.state is not state or otherwise:
+        raise settled(hold_id.hex(), hold.state)
+    return hold
+
+
+def no_such(hold_id: bytes) -> Refused:
+    """Return the refusal of a reservation that is not there, or no longer."""
+    return Refused(
+        "hold", f"reservation {hold_id.hex()}, which is not there", would_pass="the id in Grant.hold"
+    )

@@ -74,6 +74,12 @@ class Store(ABC):
         """
         for charge in charges:
             _check(charge)
+        _number("now", now)
+        if reserve is not None:
+            _bytes("id of a reservation", reserve.id, 32)
+            _number("expires", reserve.expires)
+        if ledger is not None:
+            _number("ledger", ledger)
         if len({charge.key for charge in charges}) != len(charges):
             fewer, numbers = merged(charges)
             outcome = self._timed(self._apply, fewer, now, reserve, ledger)
@@ -82,8 +88,8 @@ class Store(ABC):
             return outcome._replace(found=tuple([outcome.found[n] for n in numbers if outcome.found]))
         return self._timed(self._apply, charges, now, reserve, ledger)
 
-    def stands(self, attempts: Sequence[Charge], ledger: int) -> bool:
-        """Say whether these registers stand at these attempts and the ledger at this number.
+    def stands(self, attempts: Sequence[Charge], ledger: int | None) -> bool:
+        """Say whether these registers stand at these attempts, and the ledger at this number if one is given.
 
         True only where the store knows without asking anybody; then `apply` would change nothing.
         """
@@ -97,18 +103,29 @@ class Store(ABC):
 
         Raises ValueError for an amount above what was reserved, Unavailable.
         """
-        return self._timed(self._settle, hold_id, state, dict(amounts), now)
+        _bytes("id of a reservation", hold_id, 32)
+        _number("now", now)
+        if state not in (State.COMMITTED, State.RELEASED):
+            raise ValueError(f"settle to {state!r:.40}; give COMMITTED or RELEASED")
+        for key, amount in amounts.items():
+            _bytes("key", key)
+            _number("amount", amount)
+        return self._timed(self._settle, hold_id, State(state), dict(amounts), now)
 
     def hold(self, hold_id: bytes) -> Hold | None:
         """Return one reservation, None where there is none."""
+        _bytes("id of a reservation", hold_id, 32)
         return self._timed(self._hold, hold_id)
 
     def holds(self, *, limit: int = 100) -> list[Hold]:
         """Return reservations without an outcome, those that expire first before others."""
+        _number("limit", limit, 1)
         return self._timed(self._holds, limit)
 
     def read(self, keys: Sequence[bytes]) -> list[Counter | None]:
         """Return counters by key; None where there is none."""
+        for key in keys:
+            _bytes("key", key)
         return self._timed(self._read, list(keys)) if keys else []
 
     def top_up(self, counter: Counter) -> Counter:
@@ -119,13 +136,18 @@ class Store(ABC):
         """
         if type(counter.extra) is not int or not 0 < counter.extra <= limits.SAFE_MAX:
             raise ValueError(f"top up by {counter.extra!r:.40}; give 1 or more")
-        return self._timed(self._top_up, counter)
+        _bytes("key", counter.key)
+        _number("ceiling", counter.ceiling)
+        _number("until", counter.until)
+        return self._timed(self._top_up, counter._replace(spent=0, held=0))
 
     def sweep(self, *, now: int, limit: int = 1000) -> Swept:
         """Settle reservations that expired and forget what nobody can ask for; at most `limit` of each.
 
         Gates do this now and then. What a reservation held that expired stays charged.
         """
+        _number("now", now)
+        _number("limit", limit, 1)
         return self._timed(self._sweep, now, limit)
 
     # --- the ledger ---------------------------------------------------------------------------------
@@ -134,6 +156,13 @@ class Store(ABC):
 
         at: milliseconds since 1970. until: seconds, for each, when it may be forgotten.
         """
+        if len(bodies) != len(until):
+            raise ValueError(f"{len(bodies)} entries, {len(until)} times; give one for each")
+        for body, end in zip(bodies, until, strict=True):
+            _bytes("entry", body)
+            _number("until", end)
+        _number("at", at)
+        note.encode()
         return self._timed(self._append, list(bodies), at, list(until), note)
 
     def entries(self, after: int, *, limit: int = 10_000) -> tuple[int, list[Entry]]:
@@ -142,6 +171,8 @@ class Store(ABC):
         Both are of one moment. Where fewer than `limit` come, there are no others; entries that may
         be forgotten can be missing, others never.
         """
+        _number("after", after)
+        _number("limit", limit, 1)
         return self._timed(self._entries, after, limit)
 
     @abstractmethod
@@ -159,10 +190,17 @@ class Store(ABC):
     # --- leases that were seen ----------------------------------------------------------------------
     def note(self, lease: bytes, selectors: Sequence[bytes], *, issued_at: int, until: int) -> None:
         """Remember that a lease was used, by what a revocation could name it by."""
+        for each in (lease, *selectors):
+            _bytes("selector", each)
+        _number("issued_at", issued_at)
+        _number("until", until)
         self._timed(self._note, lease, list(selectors), issued_at, until)
 
     def count(self, selector: bytes, *, before: int, now: int) -> int:
         """Return how many leases were seen, alive now, that an entry for this selector would catch."""
+        _bytes("selector", selector)
+        _number("before", before)
+        _number("now", now)
         return self._timed(self._count, selector, before, now)
 
     # --- all in all ---------------------------------------------------------------------------------
@@ -258,3 +296,13 @@ def _check(charge: Charge) -> None:
     for number in (amount, ceiling, until):
         if type(number) is not int or not 0 <= number <= limits.SAFE_MAX:
             raise ValueError(f"a charge of {number!r:.40}; give 0 to 2^53-1")
+
+
+def _number(name: str, value: object, least: int = 0) -> None:
+    if type(value) is not int or not least <= value <= limits.SAFE_MAX:
+        raise ValueError(f"{name} {value!r:.40}; give {least} to 2^53-1")
+
+
+def _bytes(name: str, value: object, size: int | None = None) -> None:
+    if type(value) is not bytes or (size is not None and len(value) != size):
+        raise ValueError(f"{name} {value!r:.40}; give {'' if size is None else f'{size} '}bytes")

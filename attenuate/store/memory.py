@@ -8,7 +8,8 @@ import threading
 import time
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from .. import limits
 from ..charges import Charge
@@ -83,7 +84,7 @@ class MemoryStore(Store):
             outcome, changed = decide(charges, rows, self._horizon, reserve, known, now)
             if changed and len(counters) + len(changed) > self._limit:
                 self._forget(now, limits.MAX_COUNTERS)
-                if len(counters) + len(changed) > self._limit:
+                if len(counters) + sum(row.key not in counters for row in changed) > self._limit:
                     raise self.unavailable(f"it is full: {len(counters)} counters")
             for row in changed:
                 before = counters.get(row.key)
@@ -98,9 +99,9 @@ class MemoryStore(Store):
                 self._forget(now, 100)
         return outcome
 
-    def stands(self, attempts: Sequence[Charge], ledger: int) -> bool:
+    def stands(self, attempts: Sequence[Charge], ledger: int | None) -> bool:
         """Say whether registers and ledger stand where the caller knows them to."""
-        if ledger != self._head or not self._open:
+        if not self._open or (ledger is not None and ledger != self._head):
             return False
         counters = self._counters
         for charge in attempts:
@@ -109,8 +110,15 @@ class MemoryStore(Store):
                 return False
         return True
 
-    def _settle(self, hold_id: bytes, state: State, amounts: dict[bytes, int], now: int) -> Hold | None:
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         with self._lock:
+            if not self._open:
+                raise self.unavailable("it is closed")
+            yield
+
+    def _settle(self, hold_id: bytes, state: State, amounts: dict[bytes, int], now: int) -> Hold | None:
+        with self._locked():
             hold = self._reserved.get(hold_id)
             settled = None if hold is None else settle(hold, state, amounts, now)
             if hold is None or settled is None:
@@ -124,23 +132,28 @@ class MemoryStore(Store):
         self._reserved[hold.id] = hold
         self._ends.add(hold.until, hold.id)
         for key, reserved, charged in hold.items:
-            row = self._counters[key]
+            row = self._counters.get(key)
+            if row is None:
+                continue  # nothing was reserved of it
             self._counters[key] = row._replace(spent=row.spent + charged, held=row.held - reserved)
+            if row.until <= self._horizon:
+                self._ends.add(row.until, key)  # it may have been passed over while it was held
 
     def _hold(self, hold_id: bytes) -> Hold | None:
-        return self._reserved.get(hold_id)
+        with self._locked():
+            return self._reserved.get(hold_id)
 
     def _holds(self, limit: int) -> list[Hold]:
-        with self._lock:
+        with self._locked():
             held = [hold for hold in self._reserved.values() if hold.state is State.HELD]
         return sorted(held, key=lambda hold: (hold.expires, hold.id))[:limit]
 
     def _read(self, keys: list[bytes]) -> list[Counter | None]:
-        with self._lock:
+        with self._locked():
             return [self._counters.get(key) for key in keys]
 
     def _top_up(self, counter: Counter) -> Counter:
-        with self._lock:
+        with self._locked():
             row = self._counters.get(counter.key) or counter._replace(extra=0)
             if row.extra + counter.extra > limits.SAFE_MAX:
                 raise ValueError("topped up beyond 2^53-1")
@@ -150,14 +163,32 @@ class MemoryStore(Store):
             return row
 
     def _sweep(self, now: int, limit: int) -> Swept:
-        with self._lock:
+        with self._locked():
             expired = 0
             for hold_id in self._due.pop(now, limit):
                 hold = self._reserved.get(hold_id)
                 if hold is not None and hold.state is State.HELD:
                     self._move(hold._replace(state=State.EXPIRED))
                     expired += 1
-            return Swept(expired, self._forget(now, limit))
+            forgotten = self._forget(now, limit) + self._unsee(now, limit)
+            ended = [number for number, entry in enumerate(self._ledger) if entry.until <= now][:limit]
+            for number in reversed(ended):
+                del self._ledger[number]
+            return Swept(expired, forgotten + len(ended))
+
+    def _unsee(self, now: int, limit: int) -> int:
+        """Drop sightings that ended."""
+        ended = [
+            (selector, lease)
+            for selector, seen in self._seen.items()
+            for lease, (_, until) in seen.items()
+            if until <= now
+        ][:limit]
+        for selector, lease in ended:
+            del self._seen[selector][lease]
+            if not self._seen[selector]:
+                del self._seen[selector]
+        return len(ended)
 
     def _forget(self, now: int, limit: int) -> int:
         """Drop counters and reservations that nobody can ask for any more."""
@@ -176,7 +207,7 @@ class MemoryStore(Store):
 
     # --- the ledger ---------------------------------------------------------------------------------
     def _append(self, bodies: list[bytes], at: int, until: list[int], note: str) -> int:
-        with self._lock:
+        with self._locked():
             for body, end in zip(bodies, until, strict=True):
                 self._ledger.append(Entry(self._head + 1, at, end, body, note))
                 self._head += 1
@@ -186,7 +217,7 @@ class MemoryStore(Store):
         return head
 
     def _entries(self, after: int, limit: int) -> tuple[int, list[Entry]]:
-        with self._lock:
+        with self._locked():
             start = bisect_right(self._ledger, after, key=lambda entry: entry.seq)
             return self._head, self._ledger[start : start + limit]
 
@@ -197,16 +228,14 @@ class MemoryStore(Store):
 
     # --- leases that were seen ----------------------------------------------------------------------
     def _note(self, lease: bytes, selectors: list[bytes], issued_at: int, until: int) -> None:
-        with self._lock:
+        with self._locked():
             for selector in selectors:
                 self._seen[selector][lease] = issued_at, until
 
     def _count(self, selector: bytes, before: int, now: int) -> int:
-        with self._lock:
-            seen = self._seen.get(selector, {})
-            for lease in [lease for lease, (_, until) in seen.items() if until <= now]:
-                del seen[lease]
-            return sum(issued_at < before for issued_at, _ in seen.values())
+        with self._locked():
+            seen = self._seen.get(selector, {}).values()
+            return sum(issued_at < before and until > now for issued_at, until in seen)
 
     def close(self) -> None:
         """Refuse from now on."""

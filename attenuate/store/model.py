@@ -139,7 +139,7 @@ def items_of(charges: Sequence[Charge]) -> tuple[tuple[bytes, int, int], ...]:
 def held_by(reserve: Reserve, charges: Sequence[Charge]) -> Hold:
     """Return the reservation that a batch makes."""
     ends = [kept(charge) for charge in charges if charge.kind == "budget"]
-    until = max([reserve.expires + limits.CLOCK_SLACK, *ends])
+    until = min(max([reserve.expires + limits.CLOCK_SLACK, *ends]), limits.SAFE_MAX)
     return Hold(reserve.id, State.HELD, reserve.expires, until, items_of(charges))
 
 
@@ -198,7 +198,15 @@ def settle(hold: Hold, state: State, amounts: Mapping[bytes, int], now: int) -> 
 
     state: COMMITTED, RELEASED or EXPIRED. amounts: what is charged, by counter, at most what was
     reserved; counters that are not named are charged what was reserved, or nothing on release.
+
+    Raises ValueError for an amount above what was reserved, or of a counter that is not in it.
     """
+    most = {key: reserved for key, reserved, _ in hold.items}
+    for key, amount in amounts.items():
+        if key not in most:
+            raise ValueError("an amount for a counter that is not in the reservation")
+        if amount > most[key]:
+            raise ValueError(f"an amount of {amount}; {most[key]} was reserved")
     items = tuple(
         (key, reserved, 0 if state is State.RELEASED else amounts.get(key, reserved))
         for key, reserved, _ in hold.items
@@ -229,6 +237,7 @@ def merged(charges: Sequence[Charge]) -> tuple[list[Charge], list[int]]:
             "raises": other.raises or charge.raises,
         }
         if charge.kind != "attempt":
-            together["amount"] = other.amount + charge.amount
+            # beyond every ceiling stays beyond it, and fits into the integers of every store
+            together["amount"] = min(other.amount + charge.amount, limits.SAFE_MAX + 1)
         out[number] = other._replace(**together)
     return out, numbers

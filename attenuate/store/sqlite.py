@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 
 from .. import limits
 from ..charges import Charge
+from ..errors import Unavailable
 from .base import Store
 from .model import (
     Counter,
@@ -124,6 +125,7 @@ class SqliteStore(Store):
         """Look at the file every two milliseconds until an entry is there."""
         end = time.monotonic() + timeout
         try:
+            self._check()
             with self._reader() as connection:
                 seen = None
                 while self._open:
@@ -136,7 +138,7 @@ class SqliteStore(Store):
                     if left <= 0:
                         return
                     time.sleep(min(POLL, left))
-        except (sqlite3.Error, OSError):
+        except (sqlite3.Error, OSError, Unavailable):
             time.sleep(max(0.0, min(POLL * 10, end - time.monotonic())))
 
     # --- leases that were seen ----------------------------------------------------------------------
@@ -152,6 +154,7 @@ class SqliteStore(Store):
         """Write what waits, then refuse."""
         self._open = False
         self._writer.close()
+        self._local = threading.local()
 
     # --- connections --------------------------------------------------------------------------------
     def _write(self, jobs: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]]) -> list[Any]:
@@ -194,14 +197,17 @@ class SqliteStore(Store):
         """Give this thread's connection; after an error it is not used again."""
         if self._path.stat().st_ino != self._inode:
             raise sqlite3.OperationalError("the file was replaced")
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = _connect(self._path, self.timeout)
+        kept: _Kept | None = getattr(self._local, "kept", None)
+        if kept is None:
+            kept = _Kept(_connect(self._path, self.timeout))
+            if bytes(kept.connection.execute("SELECT identity FROM meta").fetchone()[0]) != self._identity:
+                raise sqlite3.OperationalError("the file was replaced")
+            self._local.kept = kept
         try:
-            yield connection
+            yield kept.connection
         except sqlite3.Error:
-            self._local.connection = None
-            connection.close()
+            self._local.kept = None
+            kept.connection.close()
             raise
 
     @contextmanager
@@ -224,6 +230,16 @@ class SqliteStore(Store):
         if isinstance(error, sqlite3.Error):
             return str(error)
         return error.strerror or "no access" if isinstance(error, OSError) else None
+
+
+class _Kept:
+    """A connection that is closed when its thread or its store is gone."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
 
 
 def _connect(path: Path, timeout: float) -> sqlite3.Connection:

@@ -1,0 +1,256 @@
+"""Stages charge and record: what a gate does with a request that verified.
+
+`peek` asks nobody: it grants what moves no counter where all is known to stand. `charge` looks at the
+ledger, charges, records, and grants; it may block, at most as long as the store and the recorder do.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter as Tally
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from .cache import Cache, CacheInfo
+from .chain import ID_SIZE
+from .charges import Charge, Plan
+from .errors import LeaseError, Refused, Unavailable, bare
+from .fields import moment
+from .freshness import Freshness
+from .grant import Grant, Held, Recorder, Use, make_grant
+from .ledger.follow import Follower
+from .ledger.ledger import catch_up
+from .ledger.view import View
+from .refusals import revoked, settled, stale, standing
+from .request import Request
+from .reservations import amounts_of, id_of, no_such, outcome_of, reservation
+from .store.base import Store, StoreInfo
+from .store.model import Hold, Outcome, Reserve, State, Verdict
+from .token import BOUND_PROOF, Proof
+from .verified import Tip, Verified, plans_of, tips_of
+from .verifier import Verifier
+
+SWEEP: Final = 10
+"""Seconds between two sweeps of the store by one gate."""
+TRIES: Final = 8
+"""Times that the ledger is read anew for one request before the store counts as too busy."""
+
+
+class GateInfo(NamedTuple):
+    """Plain numbers since the start. refused: by code, of every stage. age: of the ledger, in seconds; 0
+    where it is read with each charge.
+    """
+
+    allowed: int
+    refused: dict[str, int]
+    seq: int
+    age: float
+    cache: CacheInfo | None
+    store: StoreInfo
+
+
+class _Known:
+    """What is charged under one lease and run. mark: of the view under which it was last found clear."""
+
+    __slots__ = ("attempts", "mark", "plans", "quiet", "revoked")
+
+    def __init__(self, plans: tuple[Plan, ...]) -> None:
+        self.plans = plans
+        self.revoked = tuple([charge for plan in plans for charge in plan.revoked])
+        self.attempts = tuple([charge for plan in plans for charge in plan.attempts])
+        self.quiet = not any(plan.budgets or plan.finals for plan in plans)
+        self.mark: object = None
+
+
+class Charging:
+    """What is behind a gate, whichever way it is asked. The arguments are those of `Gate`."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        store: Store,
+        *,
+        ledger: Follower | None = None,
+        fresh: Mapping[str, float] | None = None,
+        record: Recorder | None = None,
+    ) -> None:
+        if not isinstance(verifier, Verifier) or not isinstance(store, Store):
+            raise TypeError("a gate is made of a Verifier and a Store: Gate(Verifier(…), open_store(…))")
+        if fresh is not None and ledger is None:
+            raise TypeError("fresh= is for a gate with ledger=; without one the store is asked each time")
+        self.verifier = verifier
+        self.store = store
+        self._follower = ledger
+        self._view = View() if ledger is None else ledger.view
+        self._fresh = Freshness(fresh)
+        self._recorder = record
+        self._plans: Cache[_Known] = Cache()
+        self._catching = threading.Lock()
+        self._swept = 0
+        self._allowed = 0
+        self._refused: Tally[str] = Tally()
+
+    def peek(self, verified: Verified, run: object) -> Grant | None:
+        """Return the grant where that is known without asking anybody: nothing is to move, and all stands."""
+        if self._recorder is not None:
+            return None
+        tips = tips_of(verified)
+        h, kind, *_ = tips[0]
+        if len(tips) > 1 or kind == BOUND_PROOF or type(run) is not str:
+            return None
+        known = self._plans.get((h, run))
+        if known is None or not known.quiet:
+            return None
+        view, number = self._view, None
+        if self._follower is None:
+            number = view.seq
+        elif self._follower.age() > self._fresh.least:
+            return None
+        mark = view.mark
+        if known.mark is not mark:
+            if view.against(known.revoked):
+                return None
+            known.mark = mark  # the one that was read before looking
+        if not self.store.stands(known.attempts, number):
+            return None
+        self._allowed += 1
+        return make_grant(Held(verified, (), (), None, None, 0))
+
+    def charge(
+        self, verified: Verified, run: object, reserve: str | None, hold_for: int | str, now: int | None
+    ) -> Grant:
+        """Look at the ledger, charge and record."""
+        at = moment(now, self.verifier.clock)
+        request = verified.request
+        tips = tips_of(verified)
+        known = self._known(verified, tips, run if type(run) is str else verified.run)
+        proofs = [Proof(kind, b"", iat, nonce) for _, kind, iat, nonce in tips]
+        charges = [
+            charge
+            for plan, proof in zip(known.plans, proofs, strict=True)
+            for charge in plan.counters(request, proof)
+        ]
+        charges.sort(key=lambda charge: charge.kind != "budget")  # those first that a grant tells of
+        held = None if reserve is None else reservation(known.plans, reserve, hold_for, at)
+        outcome, refusal = None, None
+        try:
+            self._check_age(request)
+            outcome = self._applied(charges, known, held, at)
+            if outcome.verdict is Verdict.REFUSED:
+                refusal = standing(charges[outcome.number], outcome.found[0], known.plans)
+            elif outcome.verdict is Verdict.SETTLED:
+                refusal = settled(reserve or "", outcome.number)
+        except Refused as late:
+            refusal = bare(late)
+        finding = None if refusal is None else refusal.finding
+        self._record(Use(at, verified, tuple(charges), held and held.id, finding))
+        if refusal is not None:
+            raise refusal
+        self._allowed += 1
+        self._sweep(at)
+        units = tuple([budget.unit for plan in known.plans for budget in plan.budgets])
+        hold_id, expires = (held.id, held.expires) if held else (None, 0)
+        return make_grant(Held(verified, tuple(charges), units, outcome, hold_id, expires))
+
+    def _applied(self, charges: list[Charge], known: _Known, held: Reserve | None, at: int) -> Outcome:
+        view, store = self._view, self.store
+        for _ in range(TRIES):
+            number = view.seq if self._follower is None else None  # read before what it stands for
+            against = view.against(known.revoked)
+            if against is not None and number is not None:
+                number = self._caught_up()  # it may have been resumed
+                against = view.against(known.revoked)
+            if against is not None:
+                raise revoked(*against, known.plans)
+            outcome = store.apply(charges, now=at, reserve=held, ledger=number)
+            if outcome.verdict is not Verdict.BEHIND:
+                return outcome
+            self._caught_up()
+        raise store.unavailable(f"its ledger moved {TRIES} times during one request")
+
+    def _caught_up(self) -> int:
+        """Read what the ledger has that is not known yet, and return its number."""
+        with self._catching:
+            catch_up(self._view, self.store)
+            return self._view.seq
+
+    def _check_age(self, request: Request) -> None:
+        follower = self._follower
+        if follower is None:
+            return
+        spends = any(unit != "calls" for unit in request.cost)
+        limit = self._fresh.limit(request.action, spends)
+        if limit == 0:
+            try:
+                follower.refresh()
+            except Exception:
+                raise stale(request.action, follower.age(), limit) from None
+        elif (age := follower.age()) > limit:
+            raise stale(request.action, age, limit)
+
+    def _known(self, verified: Verified, tips: tuple[Tip, ...], run: str) -> _Known:
+        """Return what is charged under a lease and run; what is new is noted in the store."""
+        key = (*[h for h, *_ in tips], run)
+        known = self._plans.get(key)
+        if known is None:
+            known = _Known(plans_of(verified))
+            plan = known.plans[0]
+            names = [charge.key for charge in plan.revoked]
+            self.store.note(plan.tip[:ID_SIZE], names, issued_at=plan.revoked[0].issued_at, until=plan.ends)
+            self._plans.put(key, known, sum(len(charge.key) for charge in known.revoked))
+        return known
+
+    def _sweep(self, at: int) -> None:
+        if at < self._swept + SWEEP:
+            return
+        self._swept = at
+        try:
+            self.store.sweep(now=at, limit=200)
+        except Unavailable:
+            self._swept = 0  # whoever comes next may try
+
+    # --- stage record -------------------------------------------------------------------------------
+    def _record(self, use: Use) -> None:
+        if self._recorder is None:
+            return
+        try:
+            self._recorder.record(use)
+        except LeaseError:
+            raise
+        except Exception as error:
+            raise Unavailable(
+                "log",
+                f"a record of {use.verified.request.action}, which failed with {type(error).__name__}",
+                allowed="nothing that is not recorded; what was charged stays charged",
+                would_pass="the same request when the log takes records again",
+            ) from None
+
+    # --- reservations -------------------------------------------------------------------------------
+    def settle(
+        self, grant: Grant | str, state: State, cost: Mapping[str, int] | None, now: int | None
+    ) -> Hold:
+        """Settle a reservation: `Gate.commit` and `Gate.release`."""
+        hold_id = id_of(grant)
+        hold = self.store.hold(hold_id)
+        if hold is None:
+            raise no_such(hold_id)
+        amounts = amounts_of(hold, cost or {})
+        return outcome_of(
+            hold_id,
+            state,
+            amounts,
+            self.store.settle(hold_id, state, amounts, now=moment(now, self.verifier.clock)),
+        )
+
+    # --- numbers ------------------------------------------------------------------------------------
+    def failed(self, error: BaseException) -> BaseException:
+        """Count a refusal, and return it without the frames that hold the token."""
+        if isinstance(error, LeaseError):
+            self._refused[error.code] += 1
+        return bare(error)
+
+    def info(self) -> GateInfo:
+        """Return counts since the start; under many threads a few may be missed."""
+        view, age = self._view, 0.0 if self._follower is None else self._follower.age()
+        counts = self._allowed, dict(self._refused), view.seq, age
+        return GateInfo(*counts, self.verifier.cache_info(), self.store.info())

@@ -8,7 +8,6 @@ Verification, and what is known without asking anybody, stay in the loop: they t
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,7 +15,7 @@ from typing import TypeVar, Unpack
 
 from .charging import Charging, GateInfo
 from .errors import LeaseError, bare
-from .grant import Grant, Recorder
+from .granted import Grant, Recorder
 from .ledger.follow import Follower
 from .shadow import Ask, Shadow, shadowed
 from .store.base import Store
@@ -136,4 +135,6 @@ class AsyncGate:
         return grant
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
+        import asyncio  # loaded already where this is awaited, and slow to load where it is not
+
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments))

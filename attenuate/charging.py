@@ -11,13 +11,13 @@ from collections import Counter as Tally
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from .cache import Cache, CacheInfo
+from .cache import CacheInfo
 from .chain import ID_SIZE
 from .charges import Charge, Plan
 from .errors import LeaseError, Refused, Unavailable, bare
 from .fields import moment
 from .freshness import Freshness
-from .grant import Grant, Held, Recorder, Use, make_grant
+from .granted import Grant, Held, Recorder, Use, make_grant
 from .ledger.follow import Follower
 from .ledger.ledger import catch_up
 from .ledger.view import View
@@ -32,6 +32,8 @@ from .verifier import Verifier
 
 SWEEP: Final = 10
 """Seconds between two sweeps of the store by one gate."""
+PLANS: Final = 8192
+"""Leases and runs whose charges are remembered, twice: somebody who mints many costs others no more than time."""
 TRIES: Final = 8
 """Times that the ledger is read anew for one request before the store counts as too busy."""
 
@@ -84,7 +86,8 @@ class Charging:
         self._view = View() if ledger is None else ledger.view
         self._fresh = Freshness(fresh)
         self._recorder = record
-        self._plans: Cache[_Known] = Cache()
+        self._plans: dict[tuple[object, ...], _Known] = {}
+        self._before: dict[tuple[object, ...], _Known] = {}
         self._catching = threading.Lock()
         self._swept = 0
         self._allowed = 0
@@ -114,7 +117,7 @@ class Charging:
         if not self.store.stands(known.attempts, number):
             return None
         self._allowed += 1
-        return make_grant(Held(verified, (), (), None, None, 0))
+        return make_grant(verified)
 
     def charge(
         self, verified: Verified, run: object, reserve: str | None, hold_for: int | str, now: int | None
@@ -192,12 +195,17 @@ class Charging:
         """Return what is charged under a lease and run; what is new is noted in the store."""
         key = (*[h for h, *_ in tips], run)
         known = self._plans.get(key)
+        if known is not None:
+            return known
+        known = self._before.get(key)
         if known is None:
             known = _Known(plans_of(verified))
             plan = known.plans[0]
             names = [charge.key for charge in plan.revoked]
             self.store.note(plan.tip[:ID_SIZE], names, issued_at=plan.revoked[0].issued_at, until=plan.ends)
-            self._plans.put(key, known, sum(len(charge.key) for charge in known.revoked))
+        if len(self._plans) >= PLANS:  # what is used moves on; what is not is forgotten with the older half
+            self._before, self._plans = self._plans, {}
+        self._plans[key] = known
         return known
 
     def _sweep(self, at: int) -> None:

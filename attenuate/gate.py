@@ -16,12 +16,11 @@ from typing import Unpack
 
 from .charging import Charging, GateInfo
 from .errors import LeaseError, bare
-from .grant import Grant, Recorder
+from .granted import Grant, Recorder
 from .ledger.follow import Follower
 from .shadow import Ask, Shadow, shadowed
 from .store.base import Store
 from .store.model import Hold, State
-from .verified import Verified
 from .verifier import Verifier
 
 
@@ -42,6 +41,7 @@ class Gate:
         fresh: Mapping[str, float] | None = None,
         record: Recorder | None = None,
     ) -> None:
+        self._verify = verifier.verify
         self.charging = Charging(verifier, store, ledger=ledger, fresh=fresh, record=record)
 
     def check(
@@ -70,10 +70,13 @@ class Gate:
         or the recorder does not answer: what was charged then stays charged.
         """
         try:
-            verified = self.charging.verifier.verify(
+            verified = self._verify(
                 token, action=action, run=run, facts=facts, cost=cost, binding=binding, now=now
             )
-            return self._granted(verified, run, reserve, hold_for, now)
+            grant = self.charging.peek(verified, run) if reserve is None else None
+            if grant is None:
+                grant = self.charging.charge(verified, run, reserve, hold_for, now)
+            return grant
         except BaseException as error:
             token = ""
             failed = self.charging.failed(error)
@@ -100,7 +103,10 @@ class Gate:
             verified = self.charging.verifier.verify_call(
                 token, action=action, run=run, args=args, facts=facts, cost=cost, now=now
             )
-            return self._granted(verified, run, reserve, hold_for, now)
+            grant = self.charging.peek(verified, run) if reserve is None else None
+            if grant is None:
+                grant = self.charging.charge(verified, run, reserve, hold_for, now)
+            return grant
         except BaseException as error:
             token = ""
             failed = self.charging.failed(error)
@@ -141,9 +147,3 @@ class Gate:
     def info(self) -> GateInfo:
         """Return counts since the start; under many threads a few may be missed."""
         return self.charging.info()
-
-    def _granted(
-        self, verified: Verified, run: object, reserve: str | None, hold_for: int | str, now: int | None
-    ) -> Grant:
-        grant = self.charging.peek(verified, run) if reserve is None else None
-        return grant or self.charging.charge(verified, run, reserve, hold_for, now)

@@ -10,7 +10,7 @@ from .charges import Plan, parts_of
 from .codec import encode
 from .errors import Refused
 from .fields import seconds
-from .grant import Grant
+from .granted import Grant
 from .refusals import settled
 from .store.model import Hold, Reserve, State
 from .words import brief

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, Required, TypedDict
 
 from .errors import Finding, LeaseError
-from .grant import Grant
+from .granted import Grant
 
 _LOG: Final = logging.getLogger("attenuate.shadow")
 

@@ -13,15 +13,15 @@ import attenuate
 from attenuate import _engine
 
 EXPECTED = [
-    "Forbidden", "KeyRing", "Lease", "LeaseError", "Malformed", "Refused", "Request", "Unavailable", "Untrusted", "Verified",
+    "AsyncGate", "Forbidden", "Gate", "Grant", "KeyRing", "Lease", "LeaseError", "Malformed", "Refused", "Request", "Unavailable", "Untrusted", "Verified",
     "Verifier", "approve", "between", "call_binding", "demand", "flatten", "grant", "host", "http_binding", "none_of", "one_of",
-    "present", "starts", "under",
+    "open_store", "present", "starts", "under",
 ]  # fmt: skip
 
 
 def test_the_names_are_exactly_these() -> None:
     assert attenuate.__all__ == EXPECTED
-    assert len(EXPECTED) <= 24
+    assert len(EXPECTED) <= 28
     assert sorted(EXPECTED) == EXPECTED
     for name in EXPECTED:
         assert hasattr(attenuate, name)

@@ -5,12 +5,17 @@ Gate(verifier, store)                                                 reads the 
 Gate(verifier, store, ledger=Follower(HttpSource(url, feed_key)))     follows another's
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .entry import ALWAYS, KINDS, Mark, Selector
-from .feed import Feed, serve
-from .follow import Follower, FollowerInfo, HttpSource, Source, StoreSource
+from .feed import Feed
+from .follow import Follower, FollowerInfo, Source, StoreSource
 from .frame import Frame
 from .ledger import Ledger, Line
 from .view import View
+
+if TYPE_CHECKING:
+    from .http import HttpSource, serve
 
 __all__ = [
     "ALWAYS",
@@ -29,3 +34,11 @@ __all__ = [
     "View",
     "serve",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("HttpSource", "serve"):  # http takes longer to import than all else, and few need it
+        from . import http
+
+        return getattr(http, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

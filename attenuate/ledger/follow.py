@@ -10,18 +10,15 @@ makes nothing fresher. Before the first frame nothing is fresh.
 
 from __future__ import annotations
 
-import http.client
 import threading
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 from ..errors import LeaseError, Untrusted
-from ..keys import Key
 from ..store.base import Store
 from ..words import brief
-from .frame import MAX_FRAME, Frame, opened, read
+from .frame import Frame, read
 from .view import View
 
 WAIT: Final = 0.5
@@ -58,48 +55,6 @@ class StoreSource:
 
     def close(self) -> None:
         """Nothing to let go: whoever opened the store closes it."""
-
-
-class HttpSource:
-    """A feed over HTTP. url: of its `/ledger`. key: the feed's, ed25519. timeout: seconds beyond `wait`."""
-
-    def __init__(self, url: str, key: Key, *, timeout: float = 2.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-            raise ValueError("no address of a feed; give http://HOST:PORT/ledger or https://…")
-        key.public  # noqa: B018 (an hmac key cannot be a feed's)
-        self._https = parts.scheme == "https"
-        self._host, self._port = parts.hostname, parts.port
-        self._path = parts.path or "/ledger"
-        self._key = key
-        self._timeout = timeout
-        self._connection: http.client.HTTPConnection | None = None
-
-    def fetch(self, after: int, wait: float) -> Frame:
-        """Ask for the next frame, and look at its signature."""
-        connection = self._connection
-        if connection is None:
-            kind = http.client.HTTPSConnection if self._https else http.client.HTTPConnection
-            connection = self._connection = kind(self._host, self._port)
-        connection.timeout = wait + self._timeout
-        if connection.sock is not None:
-            connection.sock.settimeout(wait + self._timeout)
-        try:
-            connection.request("GET", f"{self._path}?after={after}&wait={wait}")
-            answer = connection.getresponse()
-            data = answer.read(MAX_FRAME + 1)
-            if answer.status != 200 or len(data) > MAX_FRAME:
-                raise ConnectionError(f"the feed answered {answer.status} with {len(data)} bytes")
-            return opened(data, self._key)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 class FollowerInfo(NamedTuple):

@@ -11,7 +11,9 @@ became of it stays so. Each adapter says how it keeps this, and what a crash can
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
@@ -24,6 +26,19 @@ from ..errors import LeaseError, Unavailable
 from .model import Counter, Entry, Hold, Outcome, Reserve, State, Swept, Verdict, merged
 
 T = TypeVar("T")
+
+
+_OPEN: weakref.WeakSet[Store] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for store in list(_OPEN):
+        store._counting = threading.Lock()
+        store._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 class StoreInfo(NamedTuple):
@@ -54,6 +69,7 @@ class Store(ABC):
         self._calls = self._failed = 0
         self._seconds = self._longest = 0.0
         self._counting = threading.Lock()
+        _OPEN.add(self)
 
     # --- counters -----------------------------------------------------------------------------------
     def apply(
@@ -248,6 +264,9 @@ class Store(ABC):
     def _note(self, lease: bytes, selectors: list[bytes], issued_at: int, until: int) -> None: ...
     @abstractmethod
     def _count(self, selector: bytes, before: int, now: int) -> int: ...
+
+    def _after_fork(self) -> None:  # noqa: B027
+        """Make the child of a fork safe: called in it, before anything else runs."""
 
     def _failure(self, error: Exception) -> str | None:
         """Return in words what an error of the backend's library means; None for an error of ours.

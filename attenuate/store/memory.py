@@ -30,7 +30,8 @@ from .model import (
 
 
 class MemoryStore(Store):
-    """Counters in this process: exact under threads, lost when it ends, seen by nobody else.
+    """Counters in this process: exact under threads, lost when it ends, seen by nobody else; in the
+    child of a fork it refuses.
 
     Because it forgets, it refuses bound proofs that were made before its start or within 60 s after
     it: a proof that an earlier process took could come again. allow_proofs_from_before: take them, for a
@@ -76,7 +77,7 @@ class MemoryStore(Store):
         counters = self._counters
         with self._lock:
             if not self._open:
-                raise self.unavailable("it is closed")
+                raise self.unavailable("it is closed, or was copied by a fork; open one that is shared")
             if ledger is not None and ledger != self._head:
                 return Outcome(Verdict.BEHIND, self._head)
             rows = {c.key: counters[c.key] for c in charges if c.key in counters}
@@ -236,6 +237,11 @@ class MemoryStore(Store):
         with self._locked():
             seen = self._seen.get(selector, {}).values()
             return sum(issued_at < before and until > now for issued_at, until in seen)
+
+    def _after_fork(self) -> None:
+        """Refuse: two copies of the same counters would each grant what is left."""
+        self._lock, self._news = threading.Lock(), threading.Condition()
+        self._open = False
 
     def close(self) -> None:
         """Refuse from now on."""

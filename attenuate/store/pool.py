@@ -6,9 +6,9 @@ it, because what broke one mostly broke all. Nothing is sent twice.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Generic, TypeVar
@@ -32,12 +32,14 @@ class Pool(Generic[C]):
     ) -> None:
         self._connect, self._close, self._sound, self._most = connect, close, sound, most
         self._open = True
-        self._start()
-
-    def _start(self) -> None:
-        self._pid = os.getpid()
         self._idle: list[C] = []
-        self._free = threading.BoundedSemaphore(self._most)
+        self._free = _Places(most)
+
+    def after_fork(self) -> None:
+        """Leave the connections to the parent; called in the child."""
+        _ABANDONED.append(self._idle)
+        self._idle = []
+        self._free = _Places(self._most)
 
     @contextmanager
     def lent(self, end: float, kept: tuple[type[Exception], ...] = ()) -> Iterator[C]:
@@ -46,15 +48,12 @@ class Pool(Generic[C]):
         kept: errors after which it is lent again, because they say nothing about the connection.
         Raises TimeoutError where none is to be had in time, and what connecting raises.
         """
-        if self._pid != os.getpid():
-            _ABANDONED.append(self._idle)
-            self._start()
         free = self._free
-        if not free.acquire(timeout=max(0.0, end - time.monotonic())):
+        if not free.take(end - time.monotonic()):
             raise TimeoutError("all connections are in use")
         connection = self._from_idle()
         if connection is None:
-            connection = self._connected(end, free)
+            connection = self._connected(end, free)  # where it raises, it gives the place back
         try:
             yield connection
         except BaseException as error:
@@ -67,13 +66,12 @@ class Pool(Generic[C]):
         else:
             self._back(connection)
         finally:
-            free.release()
+            free.give()
 
     def close(self) -> None:
         """Close what lies idle now, and what is lent when it comes back."""
         self._open = False
-        if self._pid == os.getpid():
-            self._drop_idle()
+        self._drop_idle()
 
     def _back(self, connection: C) -> None:
         self._idle.append(connection)
@@ -100,7 +98,7 @@ class Pool(Generic[C]):
             except IndexError:
                 return
 
-    def _connected(self, end: float, free: threading.BoundedSemaphore) -> C:
+    def _connected(self, end: float, free: _Places) -> C:
         """Connect in a thread, because names are looked up without a bound; it frees its place itself."""
         out: list[C | BaseException] = []
         done, given_up, lock = threading.Event(), threading.Event(), threading.Lock()
@@ -117,7 +115,7 @@ class Pool(Generic[C]):
             if late:
                 if not isinstance(made, BaseException):
                     self._close(made)
-                free.release()
+                free.give()
 
         threading.Thread(target=connect, name="attenuate-connect", daemon=True).start()
         done.wait(max(0.0, end - time.monotonic()))
@@ -126,6 +124,39 @@ class Pool(Generic[C]):
                 given_up.set()
                 raise TimeoutError("no connection in time")
         if isinstance(out[0], BaseException):
-            free.release()
+            free.give()
             raise out[0]
         return out[0]
+
+
+class _Places:
+    """Places that are given to who waits longest; a semaphore would give them back to who had them."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+
+    def take(self, timeout: float) -> bool:
+        """Take a place within `timeout` seconds; say whether that was done."""
+        with self._lock:
+            if self._count:
+                self._count -= 1
+                return True
+            turn = threading.Event()
+            self._waiting.append(turn)
+        try:
+            turn.wait(max(0.0, timeout))
+        finally:
+            with self._lock:
+                if not turn.is_set():
+                    self._waiting.remove(turn)
+        return turn.is_set()
+
+    def give(self) -> None:
+        """Give a place back."""
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._count += 1

@@ -177,6 +177,10 @@ class RedisStore(Store):
         self._pool.close()
         self._listeners.close()
 
+    def _after_fork(self) -> None:
+        self._pool.after_fork()
+        self._listeners.after_fork()
+
     # --- the server ---------------------------------------------------------------------------------
     def _run(self, script: str, *arguments: Any) -> list[Any]:
         """Run a script once and return its answer, without the number of the operation in front."""
@@ -200,10 +204,10 @@ class RedisStore(Store):
         with self._pool.lent(end, (redis.ResponseError,)) as connection:
             _limit(connection, end)
             try:
-                return _sent(connection, "EVALSHA", digest, *rest)
+                return _ran(connection, "EVALSHA", digest, *rest)
             except redis.exceptions.NoScriptError:  # so it has not run
                 _limit(connection, end)
-                return _sent(connection, "EVAL", text, *rest)
+                return _ran(connection, "EVAL", text, *rest)
 
     def _begin(self, allow_eviction: bool) -> tuple[bytes, int, bool]:
         """Look at the server, and make the store where there is none."""
@@ -221,7 +225,9 @@ class RedisStore(Store):
             )
         out = self._command("open", os.urandom(16))
         if not out:
-            raise self.unavailable("its meta key is gone and other keys of it are there; restore or remove them")
+            raise self.unavailable(
+                "its meta key is gone and other keys of it are there; restore or remove them"
+            )
         identity, version, op = out
         if version != VERSION or identity is None:
             raise self.unavailable("its keys are those of another version")
@@ -265,12 +271,13 @@ _ANSWERS: Final = {
 def _connector(url: str, timeout: float) -> Callable[[], Any]:
     """Return what opens a connection; the address stays inside it."""
     try:
-        pool = redis.ConnectionPool.from_url(url)
+        pool = redis.ConnectionPool.from_url(url, protocol=2)
     except Exception:
         pool = None  # the error would repeat the address
     if pool is None:
         raise ValueError("no address of a Redis; give redis://HOST:PORT/NUMBER")
-    pool.connection_kwargs.update(
+    options = {name: v for name, v in pool.connection_kwargs.items() if not name.startswith("maint")}
+    options.update(
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
         retry=Retry(NoBackoff(), 0),
@@ -281,7 +288,7 @@ def _connector(url: str, timeout: float) -> Callable[[], Any]:
     )
 
     def connect() -> Any:
-        connection = pool.connection_class(**pool.connection_kwargs)
+        connection = pool.connection_class(**options)
         connection.connect()
         return connection
 
@@ -314,6 +321,11 @@ def _sent(connection: Any, *command: Any) -> Any:
     return connection.read_response()
 
 
+def _ran(connection: Any, *command: Any) -> list[Any]:
+    out: list[Any] = _sent(connection, *command)
+    return out
+
+
 def _asked(connection: Any) -> tuple[str | None, bool]:
     """Return the server's policy of eviction, None where it does not tell, and whether it is durable."""
     told: dict[str, str] = {}
@@ -328,7 +340,9 @@ def _asked(connection: Any) -> tuple[str | None, bool]:
             lines = _sent(connection, "INFO", "memory").decode().splitlines()
         except redis.ResponseError:
             lines = []
-        told |= {"maxmemory-policy": line[17:] for line in lines if line.startswith("maxmemory_policy:")}
+        for line in lines:
+            if line.startswith("maxmemory_policy:"):
+                told["maxmemory-policy"] = line[17:]
     durable = told.get("appendonly") == "yes" and told.get("appendfsync") == "always"
     return told.get("maxmemory-policy"), durable
 

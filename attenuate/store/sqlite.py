@@ -42,6 +42,8 @@ VERSION: Final = 1
 """Of the tables; each version has a file sql/sqlite-N.sql that makes it from the one before."""
 POLL: Final = 0.002
 """Seconds between two looks at whether another process has appended to the ledger."""
+_ABANDONED: Final[list[sqlite3.Connection]] = []
+"""Connections of the process that this one was forked from: SQLite must not even close them here."""
 
 
 class SqliteStore(Store):
@@ -237,9 +239,13 @@ class _Kept:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self._pid = os.getpid()
 
     def __del__(self) -> None:
-        self.connection.close()
+        if self._pid == os.getpid():
+            self.connection.close()
+        else:
+            _ABANDONED.append(self.connection)
 
 
 def _connect(path: Path, timeout: float) -> sqlite3.Connection:

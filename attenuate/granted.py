@@ -14,11 +14,11 @@ class Held(NamedTuple):
     """What stands behind a grant. charges, outcome: of the batch; empty and None where nothing moved."""
 
     verified: Verified
-    charges: tuple[Charge, ...]
-    units: tuple[str, ...]
-    outcome: Outcome | None
-    hold: bytes | None
-    expires: int
+    charges: tuple[Charge, ...] = ()
+    units: tuple[str, ...] = ()
+    outcome: Outcome | None = None
+    hold: bytes | None = None
+    expires: int = 0
 
 
 @final
@@ -32,26 +32,31 @@ class Grant:
 
     __slots__ = ("_held",)
 
-    _held: Held
+    _held: Held | Verified
 
     def __init__(self) -> None:
         raise TypeError("a Grant is made by a Gate, and by nothing else")
 
     @property
+    def _all(self) -> Held:
+        held = self._held
+        return held if type(held) is Held else Held(held)  # type: ignore[arg-type]
+
+    @property
     def verified(self) -> Verified:
         """What verification found."""
-        return self._held.verified
+        return self._all.verified
 
     @property
     def charged(self) -> dict[str, int]:
         """What was counted, by unit; of a block's budgets in one unit, each was charged this."""
-        held = self._held
+        held = self._all
         return {unit: charge.amount for unit, charge in zip(held.units, held.charges, strict=False)}
 
     @property
     def left(self) -> dict[str, int]:
         """What the tightest budget of each unit has left: of all blocks, and of approvals."""
-        held, out = self._held, dict[str, int]()
+        held, out = self._all, dict[str, int]()
         for unit, found in zip(held.units, held.outcome.found if held.outcome else (), strict=False):
             out[unit] = min(found, out.get(unit, found))
         return out
@@ -59,17 +64,18 @@ class Grant:
     @property
     def hold(self) -> str | None:
         """The id of the reservation, 64 hex digits."""
-        return None if self._held.hold is None else self._held.hold.hex()
+        return None if self._all.hold is None else self._all.hold.hex()
 
     @property
     def expires(self) -> int:
         """When the reservation ends without an outcome, and stays charged; 0 where there is none."""
-        return self._held.expires
+        return self._all.expires
 
     @property
     def repeated(self) -> bool:
         """Whether this reservation had been made before: the action may have been begun already."""
-        return self._held.outcome is not None and self._held.outcome.verdict is Verdict.REPEATED
+        outcome = self._all.outcome
+        return outcome is not None and outcome.verdict is Verdict.REPEATED
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Grant does not change")
@@ -89,8 +95,8 @@ _hold = Grant.__dict__["_held"].__set__
 _new = Grant.__new__
 
 
-def make_grant(held: Held) -> Grant:
-    """Return the grant of a request that was charged and recorded. Only gates call this."""
+def make_grant(held: Held | Verified) -> Grant:
+    """Return the grant of a request that was charged and recorded, or had nothing to charge. Only gates call this."""
     self = _new(Grant)
     _hold(self, held)
     return self

@@ -107,6 +107,13 @@ class AsyncGate:
         except LeaseError as error:
             token = ""
             return shadowed(bare(error), asked.get("run"))
+        except BaseException as error:
+            token = ""
+            failed = bare(error)
+        try:
+            raise failed
+        finally:
+            del failed
 
     async def commit(
         self, grant: Grant | str, cost: Mapping[str, int] | None = None, *, now: int | None = None

@@ -7,14 +7,15 @@ specs/verify.md, what a store does with it in specs/state.md.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from . import codec, limits
 from .block import BUDGET, EXPIRES, FINAL, ISSUED_AT, NOTES, RUN, Block
 from .chain import ID_SIZE
 from .evidence import Chain
 from .grants import matches
-from .request import Request, Run, run_text
+from .request import Run, run_text
 from .token import BOUND_PROOF, Proof
 
 
@@ -57,6 +58,18 @@ def parts_of(key: bytes) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+class Priced(Protocol):
+    """What charges look at in a request."""
+
+    @property
+    def action(self) -> str:
+        """The action that is asked for."""
+
+    @property
+    def cost(self) -> Mapping[str, int]:
+        """What it costs, by unit."""
+
+
 class Budget(NamedTuple):
     """One unit of one block's budget: its counter, the block, and what the block allows in all."""
 
@@ -89,7 +102,7 @@ class Plan(NamedTuple):
     revoked: tuple[Charge, ...]
     ends: int
 
-    def counters(self, request: Request, proof: Proof) -> list[Charge]:
+    def counters(self, request: Priced, proof: Proof) -> list[Charge]:
         """Return the charges of one request but for revocation: budgets, final, attempts, replay."""
         out = []
         for key, _, unit, limit, until in self.budgets:

@@ -13,21 +13,20 @@ from typing import Final, NamedTuple
 
 from .cache import CacheInfo
 from .chain import ID_SIZE
-from .charges import Charge, Plan
+from .charges import Charge, Plan, Priced
 from .errors import LeaseError, Refused, Unavailable, bare
 from .fields import moment
-from .freshness import Freshness
+from .freshness import SPEND, Freshness
 from .granted import Grant, Held, Recorder, Use, make_grant
 from .ledger.follow import Follower
 from .ledger.ledger import catch_up
 from .ledger.view import View
 from .refusals import revoked, settled, stale, standing
-from .request import Request
 from .reservations import amounts_of, id_of, no_such, outcome_of, reservation
 from .store.base import Store, StoreInfo
 from .store.model import Hold, Outcome, Reserve, State, Verdict
 from .token import BOUND_PROOF, Proof
-from .verified import Tip, Verified, plans_of, tips_of
+from .verified import Tip, Verified, asked_of, plans_of, tips_of
 from .verifier import Verifier
 
 SWEEP: Final = 10
@@ -107,7 +106,7 @@ class Charging:
         view, number = self._view, None
         if self._follower is None:
             number = view.seq
-        elif self._follower.age() > self._fresh.least:
+        elif self._follower.age() >= self._fresh.least:
             return None
         mark = view.mark
         if known.mark is not mark:
@@ -124,7 +123,7 @@ class Charging:
     ) -> Grant:
         """Look at the ledger, charge and record."""
         at = moment(now, self.verifier.clock)
-        request = verified.request
+        request = asked_of(verified)
         tips = tips_of(verified)
         known = self._known(verified, tips, run if type(run) is str else verified.run)
         proofs = [Proof(kind, b"", iat, nonce) for _, kind, iat, nonce in tips]
@@ -177,7 +176,7 @@ class Charging:
             catch_up(self._view, self.store)
             return self._view.seq
 
-    def _check_age(self, request: Request) -> None:
+    def _check_age(self, request: Priced) -> None:
         follower = self._follower
         if follower is None:
             return
@@ -188,7 +187,8 @@ class Charging:
                 follower.refresh()
             except Exception:
                 raise stale(request.action, follower.age(), limit) from None
-        elif (age := follower.age()) > limit:
+            limit = SPEND  # an answer can have been held back
+        if (age := follower.age()) > limit:
             raise stale(request.action, age, limit)
 
     def _known(self, verified: Verified, tips: tuple[Tip, ...], run: str) -> _Known:

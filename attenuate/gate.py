@@ -126,6 +126,13 @@ class Gate:
         except LeaseError as error:
             token = ""
             return shadowed(bare(error), asked.get("run"))
+        except BaseException as error:
+            token = ""
+            failed = bare(error)
+        try:
+            raise failed
+        finally:
+            del failed
 
     def commit(
         self, grant: Grant | str, cost: Mapping[str, int] | None = None, *, now: int | None = None

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeAlias, final
 
 from .block import NOTES
 from .chain import ID_SIZE
-from .charges import Charge, Plan, ends_of, plan_of
+from .charges import Charge, Plan, Priced, ends_of, plan_of
 from .evidence import Evidence
 from .request import Request, run_text
 from .token import PROOFS
@@ -137,6 +137,13 @@ def plans_of(verified: Verified) -> tuple[Plan, ...]:
     found = verified._evidence
     chains = (found.chain, *[chain for chain, _ in found.approved])
     return tuple([plan_of(chain, found.run, found.leeway) for chain in chains])
+
+
+def asked_of(verified: Verified) -> Priced:
+    """Return what was asked, as the engine has it."""
+    held = verified._held
+    asked: Priced = held.request if type(held) is Evidence else held[2]
+    return asked
 
 
 def tips_of(verified: Verified) -> tuple[Tip, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from .. import __version__
-from . import doctor, keys, leases, verify
+from . import budget, doctor, keys, leases, ledger, revoke, verify
 from .output import FAILED, USAGE, CommandError, Console
 
 __all__ = ["main"]
@@ -25,6 +25,9 @@ tokens  A token comes as an argument, with --token-file FILE, or on stdin (- or 
         only by issue, narrow, seal and present, and a key's secret by nothing.
 
 facts   name=value is text; name:=JSON is any JSON value, null being opaque.
+
+stores  --store ADDRESS, or ATTENUATE_STORE: sqlite:PATH, redis://… or postgresql://…. Of an address
+        that may hold a password only the host is ever printed.
 
 exit codes
   0  ok          3  malformed: not a token, or not a request
@@ -89,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="one JSON object on stdout")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    for module in (keys, leases, verify):
+    for module in (keys, leases, verify, revoke, budget, ledger):
         module.add(commands, common)
     demo = commands.add_parser(
         "demo", help="see leases work: real processes, a real repository", parents=[common]

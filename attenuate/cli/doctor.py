@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import os
 import platform
 import shutil
 import stat
@@ -18,8 +19,10 @@ from typing import Any
 from cryptography.hazmat.backends.openssl import backend
 
 from .. import Forbidden, KeyRing, Verifier, __version__, _engine
+from ..errors import LeaseError
 from ..keys import ALGORITHMS
-from .output import FAILED, OK, Console
+from .output import FAILED, OK, CommandError, Console
+from .stores import STORE, opened, shown_address
 from .values import ring_fault
 
 
@@ -44,7 +47,8 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def doctor(args: argparse.Namespace, out: Console) -> int:
     """Look at everything; the exit code is 1 where something must be mended."""
-    checks = [*_versions(), _chosen(), _kernel(), *_works(), _clock(), *map(_key_file, args.files), _git()]
+    checks = [*_versions(), _chosen(), _kernel(), *_works(), _clock(), *_stores()]
+    checks += [*map(_key_file, args.files), _git()]
     width = max(len(check.name) for check in checks)
     lines = []
     for check in checks:
@@ -119,6 +123,34 @@ def _clock() -> Check:
         value = f"{shown}, {installed - now} s behind the installed files"
         return Check("clock", False, value, "set the clock (NTP): expiry depends on it")
     return Check("clock", True, shown)
+
+
+def _stores() -> Iterator[Check]:
+    """A library that is not there is a fault only where the store needs it."""
+    for package, kind in (("redis", "redis"), ("psycopg", "postgres")):
+        if find_spec(package) is None:
+            hint = f"for a store at {kind}://…: pip install 'attenuate[{kind}]'"
+            yield Check(package, True, "not installed", hint)
+        else:
+            yield Check(package, True, importlib.metadata.version(package))
+    address = os.environ.get(STORE)
+    if address:
+        yield _store(address)
+
+
+def _store(address: str) -> Check:
+    began = time.perf_counter()
+    try:
+        with opened(address) as store:
+            head, _ = store.entries(0, limit=1)
+    except LeaseError as fault:
+        return Check("store", False, fault.finding.asked, f"start it, or look at {STORE}")
+    except CommandError as fault:
+        return Check("store", False, str(fault), fault.hint or f"look at {STORE}")
+    millis = (time.perf_counter() - began) * 1e3
+    lasts = "durable" if store.durable else "NOT durable"
+    value = f"{shown_address(address)} answers in {millis:.0f} ms, {lasts}, ledger at {head}"
+    return Check("store", True, value)
 
 
 def _key_file(name: str) -> Check:

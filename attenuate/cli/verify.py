@@ -1,4 +1,7 @@
-"""verify: whether a token allows a request, what remains to be charged, or why not."""
+"""verify: whether a token allows a request, what remains to be charged, or why not.
+
+With --store it is a gate: it charges, and says what is left.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,13 @@ from ..call import call_binding, call_digest, flatten
 from ..charges import Charge
 from ..errors import Finding
 from ..findings import clock
+from ..gate import Gate
+from ..granted import Grant
 from ..lease import Lease
 from ..verified import Verified
 from ..verifier import Verifier
 from .output import EXIT, FAILED, OK, CommandError, Console, headline
+from .stores import opened, shown_address
 from .values import (
     add_keys,
     add_now,
@@ -34,7 +40,7 @@ ID_SHOWN = 12
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
-        "verify", help="verify a token for a request; counts nothing", parents=[common]
+        "verify", help="verify a token for a request; counts nothing without --store", parents=[common]
     )
     add_token(parser)
     add_keys(parser)
@@ -59,6 +65,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     put("--cost", action="append", default=[], metavar="UNIT=N", help="what it costs in a budget's unit")
     put("--leeway", type=duration, default=0, metavar="TIME", help="clock difference allowed, up to 60s")
     put("--max-lifetime", type=duration, metavar="TIME", help="longest lease taken")
+    put("--store", metavar="ADDRESS", help="charge it there as a gate does (never by ATTENUATE_STORE alone)")
+    put("--reserve", metavar="ID", help="with --store: hold what it costs until an outcome is told")
+    put("--hold-for", metavar="TIME", default="2m", help="with --reserve (default: %(default)s)")
     put("--explain", action="store_true", help="all reasons against it, not only the first")
     add_now(parser)
     parser.set_defaults(handler=verify)
@@ -84,9 +93,47 @@ def verify(args: argparse.Namespace, out: Console) -> int:
         findings = verifier.explain(token, action=args.action, now=args.now, **asked).findings
         if findings:
             return _explained(findings, out)
+    if args.store is not None:
+        return _charged(verifier, token, args, asked, out)
+    if args.reserve is not None:
+        raise CommandError("--reserve needs a store", "give --store ADDRESS")
     verified = verifier.verify(token, action=args.action, now=args.now, **asked)
     out.show(_data(verified), _text(verified, args.caller is None, out))
     return OK
+
+
+def _charged(verifier: Verifier, token: str, args: argparse.Namespace, asked: Any, out: Console) -> int:
+    """Ask a gate: the request is charged, and what is left is told."""
+    with opened(args.store, make=True) as store:
+        try:
+            grant = Gate(verifier, store).check(
+                token,
+                action=args.action,
+                now=args.now,
+                reserve=args.reserve,
+                hold_for=args.hold_for,
+                **asked,
+            )
+        except ValueError as fault:  # of --reserve and --hold-for
+            raise CommandError(str(fault)) from None
+    data = {**_data(grant.verified), "charged": grant.charged, "left": grant.left}
+    if grant.hold is not None:
+        data["hold"] = {"id": grant.hold, "expires": grant.expires, "repeated": grant.repeated}
+    out.show(data, _granted(grant, args, out))
+    return OK
+
+
+def _granted(grant: Grant, args: argparse.Namespace, out: Console) -> str:
+    lines = _head("granted", grant.verified, args.caller is None, out)
+    doing = "reserved" if grant.hold is not None else "charged"
+    lines.append(out.paint(f"{doing} in {shown_address(args.store)}:", "dim"))
+    left = grant.left
+    rows = [(unit, f"{amount}, and {left[unit]} left") for unit, amount in grant.charged.items()]
+    if grant.hold is not None:
+        again = "; it was made before" if grant.repeated else ""
+        rows.append(("hold", f"{grant.hold}, until {clock(grant.expires)}{again}"))
+    lines += [_row(name, text, out) for name, text in rows or [("budget", "none to charge")]]
+    return "\n".join(lines)
 
 
 def _asked(args: argparse.Namespace, token: str) -> Any:
@@ -131,6 +178,13 @@ def _data(verified: Verified) -> dict[str, Any]:
 
 
 def _text(verified: Verified, unstated: bool, out: Console) -> str:
+    lines = _head("allowed", verified, unstated, out)
+    lines.append(out.paint("still to be charged, all or nothing (verify counts nothing):", "dim"))
+    lines += [_row(name, text, out) for name, text in charge_words(verified.charges)]
+    return "\n".join(lines)
+
+
+def _head(word: str, verified: Verified, unstated: bool, out: Console) -> list[str]:
     request, count = verified.request, len(verified.block_ids)
     head = f"{request.action} at {request.audience} for {verified.run}"
     blocks = f"{count} block{'s' if count > 1 else ''}"
@@ -138,11 +192,10 @@ def _text(verified: Verified, unstated: bool, out: Console) -> str:
     if unstated:
         rows.append(("run", "the lease's own, because no --run was given"))
     rows += [("note", f"{name}: {note}") for name, note in verified.notes.items()]
-    lines = [f"{out.paint('allowed', 'green bold')} {out.paint(head, 'bold')}"]
-    lines += [_row(name, text, out) for name, text in rows]
-    lines.append(out.paint("still to be charged, all or nothing (verify counts nothing):", "dim"))
-    lines += [_row(name, text, out) for name, text in charge_words(verified.charges)]
-    return "\n".join(lines)
+    return [
+        f"{out.paint(word, 'green bold')} {out.paint(head, 'bold')}",
+        *[_row(name, text, out) for name, text in rows],
+    ]
 
 
 def _row(name: str, text: str, out: Console) -> str:

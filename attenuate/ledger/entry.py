@@ -53,9 +53,14 @@ class Selector(NamedTuple):
             except Malformed as fault:
                 raise ValueError(str(fault.finding)) from None
         plain = type(value) in (str, int, bool) if kind != "key" else type(value) is str
-        if not plain or value == "" or len(str(value)) > limits.MAX_SELECTOR:
-            raise ValueError(f"{kind} {brief(value)}; give the text that the issuer notes")
-        return cls(kind, value)  # type: ignore[arg-type]
+        made = cls(kind, value)  # type: ignore[arg-type]
+        try:
+            if not plain or value == "" or len(str(value)) > limits.MAX_SELECTOR:
+                raise ValueError
+            made.key  # noqa: B018 (what has no encoding is in no lease)
+        except ValueError:
+            raise ValueError(f"{kind} {brief(value)}; give the text that the issuer notes") from None
+        return made
 
     @property
     def key(self) -> bytes:

@@ -35,7 +35,10 @@ class Source(Protocol):
     """Where frames come from."""
 
     def fetch(self, after: int, wait: float) -> Frame:
-        """Return the frame after a sequence number, authentic, within about `wait` seconds; or raise."""
+        """Return the frame after a sequence number, authentic, within about `wait` seconds; or raise.
+
+        Threads may ask at the same time.
+        """
 
     def close(self) -> None:
         """Let go."""
@@ -98,7 +101,9 @@ class Follower:
         self._last = -1
         self._frames = self._failed = self._refused = 0
         self._error = ""
-        self._busy = threading.Lock()
+        self._taking = threading.Lock()
+        self._asking = threading.Lock()
+        self._asked = float("-inf")
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         if start:
@@ -110,10 +115,19 @@ class Follower:
         return steady() - self._fresh
 
     def refresh(self) -> None:
-        """Ask now, and take what comes; raises what the source raises, Untrusted for a frame not taken."""
-        with self._busy:
-            while self._step(0.0):
+        """Ask now, and take what comes; raises what the source raises, Untrusted for a frame not taken.
+
+        An answer that is no newer than what is known raises nothing, and makes nothing fresher: look
+        at `age` afterwards.
+        """
+        called = steady()
+        with self._asking:
+            if self._asked > called:
+                return  # somebody else's question, put after this call
+            sent = steady()
+            while self._step(0.0, again=True):
                 pass
+            self._asked = sent
 
     def ready(self, timeout: float = 10.0) -> bool:
         """Wait for the first frame, and say whether it came."""
@@ -139,30 +153,36 @@ class Follower:
         pause = 0.05
         while not self._ended.is_set():
             try:
-                with self._busy:
-                    self._step(self._wait)
+                self._step(self._wait)
                 pause = 0.05
             except Exception as error:
                 self._error = brief(error)
                 self._ended.wait(pause)
                 pause = min(pause * 2, 1.0)
 
-    def _step(self, wait: float) -> bool:
-        """Fetch and take one frame; say whether there is more."""
+    def _step(self, wait: float, again: bool = False) -> bool:
+        """Fetch and take one frame; say whether there is more. again: a repeated heartbeat is no error."""
+        seq = self.view.seq
         sent, wall = steady(), self._clock()
         try:
-            frame = self._source.fetch(self.view.seq, wait)
+            frame = self._source.fetch(seq, wait)
         except LeaseError:
             self._refused += 1
             raise
         except Exception:
             self._failed += 1
             raise
-        try:
-            self.take(frame, sent=sent, wall=wall)
-        except Exception:
-            self._refused += 1
-            raise
+        with self._taking:
+            if self.view.seq != seq:
+                return True  # another thread's answer was faster
+            if again and frame.start == frame.end == frame.head == seq and frame.at <= self._last:
+                if frame.identity == self._identity:
+                    return False
+            try:
+                self.take(frame, sent=sent, wall=wall)
+            except Exception:
+                self._refused += 1
+                raise
         return frame.end < frame.head
 
     def take(self, frame: Frame, *, sent: float, wall: float) -> None:
@@ -175,6 +195,10 @@ class Follower:
             raise _untaken("a frame of another ledger", "the ledger that was followed before")
         if frame.start != self.view.seq:
             raise _untaken(f"a frame after {frame.start}", f"the frame after {self.view.seq}")
+        if not frame.start <= frame.end <= frame.head:
+            raise _untaken(f"a ledger that ends at {frame.head}", f"one that ends at {frame.start} or later")
+        if frame.start == frame.end != frame.head:
+            raise _untaken("a frame that leads nowhere", f"one with an entry after {frame.start}")
         if frame.at <= self._last and frame.end == frame.start:
             raise _untaken("a heartbeat that is not newer than the last", "a newer one")
         try:

@@ -8,10 +8,12 @@ without its signature.
 from __future__ import annotations
 
 import http.client
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from .. import limits
 from ..errors import Unavailable
 from ..keys import Key
 from .feed import MAX_WAIT, Feed
@@ -31,33 +33,51 @@ class HttpSource:
         self._path = parts.path or "/ledger"
         self._key = key
         self._timeout = timeout
-        self._connection: http.client.HTTPConnection | None = None
+        self._idle: list[http.client.HTTPConnection] = []
+        self._open = True
 
     def fetch(self, after: int, wait: float) -> Frame:
         """Ask for the next frame, and look at its signature."""
-        connection = self._connection
-        if connection is None:
-            kind = http.client.HTTPSConnection if self._https else http.client.HTTPConnection
-            connection = self._connection = kind(self._host, self._port)
+        ask = f"{self._path}?after={after}&wait={wait}"
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            data = self._asked(self._connection(), ask, wait)
+        else:
+            try:
+                data = self._asked(connection, ask, wait)
+            except (BrokenPipeError, ConnectionResetError):  # it was closed while it idled
+                data = self._asked(self._connection(), ask, wait)
+        return opened(data, self._key)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._https else http.client.HTTPConnection
+        return kind(self._host, self._port)
+
+    def _asked(self, connection: http.client.HTTPConnection, ask: str, wait: float) -> bytes:
+        """Return what the feed answers; keep the connection if the answer was whole."""
         connection.timeout = wait + self._timeout
         if connection.sock is not None:
             connection.sock.settimeout(wait + self._timeout)
         try:
-            connection.request("GET", f"{self._path}?after={after}&wait={wait}")
+            connection.request("GET", ask)
             answer = connection.getresponse()
             data = answer.read(MAX_FRAME + 1)
             if answer.status != 200 or len(data) > MAX_FRAME:
                 raise ConnectionError(f"the feed answered {answer.status} with {len(data)} bytes")
-            return opened(data, self._key)
         except BaseException:
-            self.close()
+            connection.close()
             raise
+        self._idle.append(connection)
+        if not self._open:
+            self.close()
+        return data
 
     def close(self) -> None:
-        """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Close the connections."""
+        self._open = False
+        while self._idle:
+            self._idle.pop().close()
 
 
 def serve(feed: Feed, *, host: str = "127.0.0.1", port: int = 0) -> ThreadingHTTPServer:
@@ -69,6 +89,8 @@ def serve(feed: Feed, *, host: str = "127.0.0.1", port: int = 0) -> ThreadingHTT
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 30
+        disable_nagle_algorithm = True
+        wbufsize = -1  # one packet for an answer
 
         def do_GET(self) -> None:
             where = urlsplit(self.path)
@@ -77,7 +99,7 @@ def serve(feed: Feed, *, host: str = "127.0.0.1", port: int = 0) -> ThreadingHTT
             try:
                 asked = parse_qs(where.query, strict_parsing=bool(where.query), max_num_fields=4)
                 after, wait = int(asked.get("after", ["0"])[0]), float(asked.get("wait", ["0"])[0])
-                if after < 0 or not 0 <= wait <= MAX_WAIT:
+                if not 0 <= after <= limits.SAFE_MAX or not 0 <= wait <= MAX_WAIT:
                     raise ValueError
             except ValueError:
                 return self._answer(400, b"")
@@ -99,5 +121,10 @@ def serve(feed: Feed, *, host: str = "127.0.0.1", port: int = 0) -> ThreadingHTT
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Say nothing of a follower that left; what else fails is told."""
+            if not isinstance(sys.exc_info()[1], OSError):
+                super().handle_error(request, client_address)
 
     return Server((host, port), Handler)

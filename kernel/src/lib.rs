@@ -150,6 +150,22 @@ impl Request {
         &self.0.audience
     }
 
+    /// The action.
+    #[getter]
+    fn action(&self) -> &str {
+        &self.0.action
+    }
+
+    /// The cost by unit.
+    #[getter]
+    fn cost<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let cost = PyDict::new(py);
+        for (unit, amount) in &self.0.cost {
+            cost.set_item(unit, amount)?;
+        }
+        Ok(cost)
+    }
+
     /// Return what it was made of: action, audience, run, facts, cost, binding.
     fn parts<'py>(&self, py: Python<'py>, opaque: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
         let one = |value: &Value| -> PyResult<Bound<'py, PyAny>> {
@@ -160,7 +176,7 @@ impl Request {
                 Value::Opaque => opaque.clone(),
             })
         };
-        let (facts, cost) = (PyDict::new(py), PyDict::new(py));
+        let facts = PyDict::new(py);
         for fact in self.0.facts_as_stated() {
             let mut values = fact.values.iter().map(one).collect::<PyResult<Vec<_>>>()?;
             match values.pop().filter(|_| !fact.is_list) {
@@ -171,15 +187,12 @@ impl Request {
                 }
             }
         }
-        for (unit, amount) in &self.0.cost {
-            cost.set_item(unit, amount)?;
-        }
         let binding = self.0.binding.map(|binding| PyBytes::new(py, &binding));
         let run = match &self.0.run {
             Some(run) => Some(PyTuple::new(py, run)?),
             None => None,
         };
-        (&self.0.action, &self.0.audience, run, facts, cost, binding).into_pyobject(py)
+        (&self.0.action, &self.0.audience, run, facts, self.cost(py)?, binding).into_pyobject(py)
     }
 }
 

@@ -1,0 +1,148 @@
+"""lease revoke, suspend, resume: end leases for good, stop them for a while, and let them go on."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from .. import limits
+from ..charges import Charge, ends_of
+from ..findings import clock
+from ..lease import Lease
+from ..ledger import ALWAYS, KINDS, Ledger, Selector
+from ..ledger.entry import CLASSES
+from ..request import make_run
+from ..store.model import kept
+from .output import OK, CommandError, Console
+from .stores import add_store, address_of, opened
+from .values import add_now, add_token, moment, read_json, read_token
+
+_HELP = {
+    "revoke": "end a lease and all that descends from it, or every lease of a run, agent, key …",
+    "suspend": "refuse them until they are resumed, those issued meanwhile as well",
+    "resume": "undo a suspension; what was revoked stays revoked",
+}
+_META = {
+    "block": "ID",
+    "agent": "A",
+    "subject": "S",
+    "key": "K",
+    "template": "T",
+    "policy": "P",
+    "run": "RUN",
+}
+_DONE = {"revoke": "revoked", "suspend": "suspended", "resume": "resumed"}
+_EFFECT = {"revoke": "end", "suspend": "stop", "resume": "go on"}
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the command to the parser."""
+    group = commands.add_parser("lease", help="revoke, suspend and resume leases")
+    verbs = group.add_subparsers(metavar="VERB", dest="verb", required=True)
+    for verb, told in _HELP.items():
+        parser = verbs.add_parser(verb, help=told, description=told, parents=[common])
+        add_token(parser)
+        put = parser.add_argument
+        put("--block", metavar="ID", help="a block's id, 32 hex digits, in place of a token")
+        put("--run", metavar="RUN", help="a run and all below it, as in agt_1@2/reader@1")
+        for kind in CLASSES:
+            told = f"leases of a {kind}" if kind == "key" else f"leases whose issuer noted this {kind}"
+            put(f"--{kind}", metavar=_META[kind], help=f"{told}; :=JSON for other than text")
+        if verb == "revoke":
+            put("--before", metavar="TIME", type=moment, help="only leases issued before that second")
+            put("--all", action="store_true", help="those issued afterwards too, for a class of leases")
+        put("--note", default="", metavar="TEXT", help="why, for people; verifiers are not told")
+        put("--dry-run", action="store_true", help="say how many leases it would catch, and change nothing")
+        add_store(parser)
+        add_now(parser)
+        parser.set_defaults(handler=change, before=None, all=False)
+
+
+def change(args: argparse.Namespace, out: Console) -> int:
+    """Append one entry to the ledger of a store, or say what it would do."""
+    selector, until = _selector(args)
+    if args.before is not None and args.all:
+        raise CommandError("--before and --all", "give one: --all is for every lease, whenever it was issued")
+    with opened(address_of(args)) as store:
+        ledger = Ledger(store, clock=(lambda: args.now)) if args.now is not None else Ledger(store)
+        before = ALWAYS
+        if args.verb == "revoke":
+            before = ledger.before(selector, ALWAYS if args.all else args.before)
+        count, seq = ledger.count(selector, before=before), None
+        if not args.dry_run:
+            seq = _append(ledger, args, selector, before, until)
+    data = {"verb": args.verb, "selector": {"kind": selector.kind, "value": selector.value}}
+    ends = None if before == ALWAYS else before
+    shown = {**data, "before": ends, "leases": count, "dry_run": args.dry_run, "seq": seq}
+    out.show(shown, _text(args.verb, selector, ends, count, seq, out))
+    return OK
+
+
+def _append(
+    ledger: Ledger, args: argparse.Namespace, selector: Selector, before: int, until: int | None
+) -> int:
+    try:
+        if args.verb == "revoke":
+            return ledger.revoke(selector, before=before, until=until, note=args.note)
+        return (ledger.suspend if args.verb == "suspend" else ledger.resume)(selector, note=args.note)
+    except ValueError as fault:
+        raise CommandError(str(fault)) from None
+
+
+def _selector(args: argparse.Namespace) -> tuple[Selector, int | None]:
+    """Return what is named, and until when it can catch anything, None for always."""
+    named = [(kind, getattr(args, kind)) for kind in KINDS if getattr(args, kind) is not None]
+    token = args.token is not None or args.token_file is not None
+    if len(named) + token > 1:
+        given = [*(["a token"] if token else []), *(f"--{kind}" for kind, _ in named)]
+        raise CommandError(f"{' and '.join(given)}; give exactly one", "two commands name two")
+    if not named:
+        lease = Lease.parse(read_token(args))
+        ends = ends_of(lease.unverified_blocks, limits.MAX_LEEWAY)[-1]
+        return Selector("block", lease.block_ids[-1]), kept(Charge("revoked", b"", 0, 0, ends))
+    [(kind, text)] = named
+    value: Any = text
+    if kind in CLASSES and kind != "key" and text.startswith(":="):
+        value = read_json(text[2:], f"--{kind}")
+    try:
+        selector = Selector.make(kind, value)
+    except ValueError as fault:
+        raise CommandError(str(fault)) from None
+    if kind == "run" and make_run(text)[0][1] is None:
+        raise CommandError(
+            f"run {selector.value} states no attempt, so it names no lease",
+            "give the attempt, as in agt_1@2; a run of the next attempt is another one",
+        )
+    return selector, None
+
+
+def _text(
+    verb: str, selector: Selector, before: int | None, count: int, seq: int | None, out: Console
+) -> str:
+    done = _DONE[verb] if seq is not None else f"would be {_DONE[verb]}"
+    style = "green bold" if verb == "resume" else "red bold"
+    what = "the block and all that descends from it, never what it descends from"
+    if selector.kind == "run":
+        what = "the run and all below it"
+    elif selector.kind == "key":
+        what = "every lease under the key and its audience keys"
+    elif selector.kind != "block":
+        what = f"every lease with this {selector.kind}"
+    rows = [("what", what)]
+    if before is not None:
+        rows.append(
+            ("issued", f"before {clock(before)}; what is issued afterwards lives (--all for that too)")
+        )
+    effect = (
+        _EFFECT[verb]
+        if count != 1
+        else _EFFECT[verb].replace("go", "goes") + ("" if verb == "resume" else "s")
+    )
+    rows.append(
+        ("leases", f"{count} that were used and are alive {effect}; those never used are not known here")
+    )
+    rows.append(("ledger", "nothing was changed" if seq is None else f"entry {seq}"))
+    head = f"{out.paint(done, style)} {out.paint(str(selector), 'bold')}"
+    return "\n".join(
+        [head, *(f"  {out.paint(name.ljust(8), 'dim')}{out.paint(text, '')}" for name, text in rows)]
+    )

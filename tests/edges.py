@@ -100,11 +100,10 @@ def _host(rng: Rng, n: int) -> Blocks:
 
 
 def _demand(rng: Rng, n: int) -> Blocks:
-    keys = [bytes([at]) * (32 + rng.choice((0, 0, 0, n))) for at in range(rng.choice((4, 5, 6)))]
+    keys = [bytes([at]) * (32 + rng.choice((0, 0, 0, n))) for at in range(rng.choice((1, 2, 3, 4, 5, 6)))]
     keys = rng.choice((keys, keys, [*keys[:-1], keys[0]]))
-    return (
-        build.root(b10=[[rng.choice((["x"], [])), keys[: rng.choice((4, 5, 6))], rng.choice((1, 4)) + n]]),
-    )
+    keys = keys[: rng.choice((4, 5, 6))]
+    return (build.root(b10=[[rng.choice((["x"], [])), keys, rng.choice((1, 4, len(keys))) + n]]),)
 
 
 def _constraint(rng: Rng, n: int) -> Blocks:
@@ -146,6 +145,7 @@ BOUNDS: dict[str, Callable[[Rng, int], Blocks]] = {
     "blocks": lambda rng, n: (build.root(), *({0: b"nonce 01"} for _ in range(15 + n))),
     "block": lambda rng, n: (padded(4096 + n), child()),
     "run": lambda rng, n: (build.root(b2=[["a" * (128 + rng.choice((0, n))), 1]] * (8 + n)),),
+    "attempts": lambda rng, n: (build.root(b2=[["agt_1", 2], *[["r"], ["s", 1]][: 1 + n]]),),
     "text": lambda rng, n: (padded(3000), padded(3010 + 3 * n + rng.randrange(9), b15=None)),
     "bound": lambda rng, n: (build.root(b13=rng.choice((True, False, 1, None))), child(b14=b"f" * (16 + n))),
 }  # fmt: skip

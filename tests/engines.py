@@ -207,6 +207,8 @@ def another(rng: Rng, case: Case) -> Case:
         return case._replace(ring=rng.choice(list(cases.RINGS)))
     if kind == 1:
         return case._replace(now=case.now + rng.choice((1, 61, 900)))
+    if kind == 3 and rng.random() < 0.5:
+        case = case._replace(ring="audience")  # the same key, which now serves one audience
     changed = {2: {"binding": rng.choice((None, b"c" * 32))}, 3: {"audience": "other"}, 4: {"facts": {}}}
     return case._replace(request=Request(**{**parts, **changed[kind]}))
 

@@ -41,8 +41,8 @@ class Gate:
         fresh: Mapping[str, float] | None = None,
         record: Recorder | None = None,
     ) -> None:
-        self._verify = verifier.verify
         self.charging = Charging(verifier, store, ledger=ledger, fresh=fresh, record=record)
+        self._verify = verifier.verify
 
     def check(
         self,

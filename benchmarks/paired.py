@@ -68,13 +68,14 @@ def paired(
                 if name in before:
                     before[name]()
                 work[name]()
-                samples[name].append(_timed(work[name], calls[name]) / calls[name])
+                samples[name].append(timed(work[name], calls[name]) / calls[name])
     finally:
         gc.unfreeze()
     return samples
 
 
-def _timed(do: Work, calls: int) -> float:
+def timed(do: Work, calls: int) -> float:
+    """Return seconds of processor time of so many calls."""
     start = process_time()
     for _ in range(calls):
         do()
@@ -83,7 +84,7 @@ def _timed(do: Work, calls: int) -> float:
 
 def _enough(do: Work, inner: int) -> int:
     """Return how many calls take long enough for what reading the clock takes not to show."""
-    return max(inner, ceil(SHORT / min(_timed(do, 1) for _ in range(5))))
+    return max(inner, ceil(SHORT / min(timed(do, 1) for _ in range(5))))
 
 
 class Answer(NamedTuple):

@@ -270,10 +270,83 @@ def sizes(results: Results) -> Figure:
     return figure
 
 
+def stores(results: Results) -> Figure:
+    """Requests a second by store, with and without chunks."""
+    rates = results.data["stores"]["rates"]
+    kinds = (
+        ("bare", GREY, "bare, 1 connection"), ("1 thread", SKY, "1 thread"), ("8 threads", BLUE, "8 threads"),
+        ("chunks, 1 thread", ORANGE, "1 thread, chunks of 100"), ("chunks, 8 threads", RED, "8 threads, chunks of 100"),
+    )  # fmt: skip
+    figure = Figure(figsize=(10, 1.15 * len(rates) + 1.3), layout="constrained")
+    axes = figure.subplots()
+    least = min(each[kind][0] for each in rates.values() for kind, _, _ in kinds)
+    for number, (kind, colour, label) in enumerate(kinds):
+        rows = [row - 0.34 + 0.17 * number for row in range(len(rates))]
+        found = [each[kind] for each in rates.values()]
+        axes.barh(rows, [median for median, _, _ in found], height=0.15, color=colour, label=label)
+        for row, (median, low, high) in zip(rows, found, strict=True):
+            axes.plot((low, high), (row, row), "-", color=BLACK, linewidth=1)
+            axes.annotate(
+                f"{median:,.0f}".replace(",", " "), (max(median, high) * 1.06, row), va="center", fontsize=8
+            )
+    durable = results.data["stores"]["durable"]
+    names = [name if durable[name] else f"{name}\n(not durable)" for name in rates]
+    axes.set(
+        xscale="log", xlim=(least * 0.5, None), ylim=(len(rates) - 0.45, -0.6), title="Charges by store, one process",
+        xlabel="requests a second (median, 10 % to 90 % of the rounds, log scale)",
+    )  # fmt: skip
+    axes.set_yticks(range(len(rates)), names)
+    axes.grid(visible=False, axis="y")
+    figure.legend(loc="outside lower center", ncols=len(kinds), frameon=False, fontsize=9)
+    return figure
+
+
+def revoked(results: Results) -> Figure:
+    """Share of revocations that were refused after so many milliseconds."""
+    inks = {
+        "feed": (BLUE, "feed over HTTP"),
+        "followed": (GREEN, "store followed"),
+        "direct": (RED, "store asked"),
+    }
+    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for name, found in results.data["revocation"]["ways"].items():
+        how, backend, *busy = name.split(", ")
+        colour, says = inks[how]
+        style = "--" if busy else "-" if backend == "sqlite" else ":" if backend == "redis" else "-."
+        label = f"{says}, {backend}{', busy' if busy else ''}: {short(found['ms'][99])}"
+        axes.plot(found["ms"], range(101), style, color=colour, linewidth=1.8, label=label)
+    axes.axvline(10, color=BLACK, linewidth=1.2, linestyle=":")
+    axes.axhline(99, color=BLACK, linewidth=1.2, linestyle=":")
+    axes.set(
+        xscale="log", ylim=(0, 101.5), ylabel="refused by then, %",
+        xlabel="ms from the call of revoke to the refusal in another process (2 verifiers, log scale)",
+        title="From revoked to refused (target: 99 % within 10 ms)",
+    )  # fmt: skip
+    ticks = [
+        tick
+        for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500)
+        if axes.get_xlim()[0] < tick < axes.get_xlim()[1]
+    ]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.legend(
+        title="p99, ms",
+        loc="center left",
+        bbox_to_anchor=(1.01, 0.5),
+        frameon=False,
+        fontsize=9,
+        alignment="left",
+    )
+    return figure
+
+
 def draw(results: Results) -> None:
     """Write every plot as SVG and PNG."""
+    made = [blocks, known, denied, sizes, threads]
+    made += [make for make, name in ((stores, "stores"), (revoked, "revocation")) if name in results.data]
     with mpl.rc_context(STYLE):
-        for make in (blocks, known, denied, sizes, threads):
+        for make in made:
             figure = make(results)
             figure.savefig(FOLDER / f"{make.__name__}.svg", metadata={"Date": None, "Creator": None})
             figure.savefig(FOLDER / f"{make.__name__}.png", dpi=160, metadata={"Software": None})

@@ -14,12 +14,13 @@ from time import perf_counter, process_time
 from typing import Any
 
 from attenuate import __version__
-from benchmarks import machine, plots, tables
+from benchmarks import machine, tables
 from benchmarks.engines import ENGINES
 from benchmarks.paired import Question
 from benchmarks.results import FILE, FOLDER, Results
 
 QUESTIONS = ("cold_hmac", "cold_ed25519", "warm", "denied", "profile", "mint_narrow", "worst")
+OTHERS = ("import", "throughput", "sizes", "gate", "stores", "revocation")
 
 
 def measure() -> dict[str, Any]:
@@ -33,8 +34,8 @@ def measure() -> dict[str, Any]:
         "questions": {},
     }
     start = perf_counter()
-    for number, name in enumerate((*QUESTIONS, "import", "throughput", "sizes"), 1):
-        print(f"[{perf_counter() - start:4.0f} s] {number}/{len(QUESTIONS) + 3} {name}", flush=True)
+    for number, name in enumerate((*QUESTIONS, *OTHERS), 1):
+        print(f"[{perf_counter() - start:4.0f} s] {number}/{len(QUESTIONS) + len(OTHERS)} {name}", flush=True)
         module = import_module(f"benchmarks.test_{name}")
         if name in QUESTIONS:
             if module.QUESTION.work:  # there are no layers without the native engine
@@ -66,6 +67,8 @@ def _rounded(value: Any) -> Any:
 
 def main() -> None:
     """Measure unless told to read, then write."""
+    from benchmarks import plots  # slow to import, and processes that are started import this module
+
     FOLDER.mkdir(exist_ok=True)
     if "--read" not in sys.argv[1:]:
         FILE.write_text(json.dumps(_rounded(measure()), indent=1) + "\n", encoding="utf-8")

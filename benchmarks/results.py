@@ -62,3 +62,7 @@ class Results:
     def chars(self, name: str, n: int) -> int:
         """Return the characters of a token of n blocks."""
         return int(self.data["sizes"][name][str(n)])
+
+    def gate(self, name: str) -> Spread:
+        """Return the microseconds that a gate takes over the verification within it."""
+        return Spread(*self.data["gate"]["more"][name])

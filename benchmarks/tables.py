@@ -46,6 +46,18 @@ HOW = """\
 - A refused attenuate request ends with the error caught and its code read. Its message is worked out when somebody
   reads it (`message`). The peers' errors come with theirs.
 - PyJWT has no chain: its narrow is the issuer signing again.
+- A gate is timed right after the verification that it is compared with, or right before it, on the same token
+  (`test_gate.py`); *more* is the difference, round by round. *first sight*: chain, plan and counters of the lease
+  are new. *look*: `View.against`, which a warm gate skips until the ledger changes.
+- Stores (`test_stores.py`): a request is `Store.apply` of one call of a budget and two registers that stand, in
+  wall-clock time. Each worker has a budget of its own, but for *one budget*. *look*: the registers alone.
+  *chunks*: `ChunkedStore` with size=100. *bare*: by the same client library, the least that one count can cost
+  there: one upsert of SQLite with synchronous=FULL, one EVALSHA of one INCRBY, one UPDATE. The servers are on
+  loopback. Redis has appendfsync everysec, or *always*.
+- Revocation (`test_revocation.py`): from before the operator's process calls `revoke` until the refusal is there
+  in a verifier's process. *feed*: over HTTP from a third process; *followed*, *direct*: by the shared store, with a
+  follower and without. A verifier checks 2,000 times a second; a *busy* one does nothing else, so its follower
+  has to wait for the interpreter's lock, and here five processes want the processors.
 - `functions.json` has what pytest-benchmark measures for each function alone, one after the other: where the
   machine is shared, compare figures of `results.json` and not of that.
 """
@@ -210,6 +222,74 @@ def _worst(results: Results) -> str:
     return _table(("token", *(cell for way in ways for cell in (way, "of an ordinary one"))), rows)
 
 
+def _gate(results: Results) -> str:
+    """Return what a gate takes over verify, and what a look at the ledger takes."""
+    data = results.data["gate"]
+    ledgers = ("none revoked", "1 M revoked")
+    rows = []
+    for name in dict.fromkeys(name.rpartition(", ")[0] for name in data["more"]):
+        check = Spread(*data["us"][f"check: {name}, {ledgers[1]}"])
+        verify = Spread(*data["us"][f"verify: {name}, {ledgers[1]}"])
+        more = [goals.microseconds(results.gate(f"{name}, {ledger}")) for ledger in ledgers]
+        rows.append((name, goals.short(verify.median), goals.short(check.median), *more))
+    head = ("3 blocks, hmac", "verify, µs", "check, µs", *(f"more, {ledger}" for ledger in ledgers))
+    looks = [(name, *(goals.microseconds(Spread(*data["us"][f"{name}, {ledger}"])) for ledger in ledgers))
+             for name in ("look", "look, another lease")]  # fmt: skip
+    return f"{_table(head, rows)}\n{_table(('8 selectors', *ledgers), looks)}"
+
+
+def _rate(found: Sequence[float]) -> str:
+    return f"{found[0]:,.0f}"
+
+
+def _stores(results: Results) -> str:
+    """Return requests per second by store, and the ratios."""
+    data = results.data["stores"]
+    kinds = list(dict.fromkeys(kind for rates in data["rates"].values() for kind in rates))
+    pairs = list(dict.fromkeys(pair for ratios in data["ratios"].values() for pair in ratios))
+    rates = [(kind, *(_rate(each[kind]) if kind in each else "" for each in data["rates"].values()))
+             for kind in kinds]  # fmt: skip
+    ratios = [
+        (
+            pair,
+            *(goals.times(Spread(*each[pair])) if pair in each else "" for each in data["ratios"].values()),
+        )
+        for pair in pairs
+    ]
+    durable = [
+        ("on the disk before the answer", *("yes" if data["durable"][n] else "no" for n in data["rates"]))
+    ]
+    missing = "".join(f"\n{name}: not measured, {why}.\n" for name, why in data["missing"].items())
+    versions = ", ".join(f"{name} {number}" for name, number in data["versions"].items())
+    return (
+        f"{versions}.\n\n{_table(('requests a second', *data['rates']), [*rates, *durable])}\n"
+        f"{_table(('ratio', *data['rates']), ratios)}{missing}"
+    )
+
+
+def _revocation(results: Results) -> str:
+    """Return from revoke to refused by way, and what a snapshot takes."""
+    data = results.data["revocation"]
+    rows = []
+    for name, found in data["ways"].items():
+        ms, returned = found["ms"], found["returned"]
+        late = f"{found['granted_late']} of {found['seen']}"
+        if found["granted_late"]:
+            late += f", at most {goals.short(found['latest'])} ms"
+        rows.append((name, *(goals.short(ms[at]) for at in (50, 99, 100)),
+                     *map(goals.short, returned), late))  # fmt: skip
+    head = ("2 verifiers, ms", "p50", "p99", "longest", *(f"{at} from the commit" for at in ("p50", "p99", "longest")),
+            "granted after it")  # fmt: skip
+    missing = "".join(f"\n{name}: not measured, {why}.\n" for name, why in data["missing"].items())
+    memory = data["memory"]
+    million = memory["entries"] / 1e6
+    held, frames = max(memory["bytes"]) / million / 2**20, memory["frames"] / million / 2**20
+    return (
+        f"{_table(head, rows)}{missing}\nA million revoked block ids take {held:.0f} MiB in a verifier. To load them "
+        f"from signed frames, {frames:.0f} MiB, takes {min(memory['seconds']) / million:.1f} s.\n"
+    )
+
+
 def _busy(results: Results) -> str:
     shares = [question["busy"] for question in results.data["questions"].values()]
     return f"{min(shares):.0%} to {max(shares):.0%}"
@@ -294,9 +374,27 @@ def page(results: Results) -> str:
         _import(results),
         "## Hostile tokens\n",
         _worst(results),
+        *_state(results),
         HOW,
     )
     return "\n".join(parts)
+
+
+def _state(results: Results) -> tuple[str, ...]:
+    """Return the sections of the gate, the stores and revocation."""
+    if "gate" not in results.data:
+        return ()
+    return (
+        "## The gate, over verify\n",
+        "`Gate.check` less `Verifier.verify`, the same token and the same request, over a store in memory.\n",
+        _gate(results),
+        "## Stores\n",
+        _plot("stores", "Requests a second by store, with and without chunks"),
+        _stores(results),
+        "## From revoked to refused\n",
+        _plot("revoked", "Share of revocations that were refused after so many milliseconds"),
+        _revocation(results),
+    )
 
 
 def _starts(results: Results, mine: str) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ class Target(NamedTuple):
 def targets(results: Results) -> list[Target]:
     """Return all targets, in their order."""
     out = [*_cold_hmac(results), *_cold_ed25519(results), *_warm(results), *_denied(results)]
-    return [*out, *_native(results), *_rest(results)]
+    return [*out, *_native(results), *_rest(results), *_gate(results), *_revocation(results)]
 
 
 def times(found: Spread) -> str:
@@ -186,9 +186,57 @@ def _rest(results: Results) -> Iterator[Target]:
         size = results.chars(f"attenuate {alg}", 3)
         shown = f"{size} characters"
         yield Target(f"token, 3 blocks, {alg}", "both", f"{limit} characters", shown, size / limit)
-    yield Target("gate with revocation on top of verify", "both", "2 µs", "there is no gate yet", None)
     for engine in ("python", "native")[: 1 + results.native]:
         more = results.more_ms(engine)
         shown = f"{more.median:.0f} ms ({more.low:.0f} to {more.high:.0f})"
         name = engine.replace("python", "Python")
         yield Target("import, more than the interpreter", name, "60 ms", shown, more.median / 60)
+
+
+def _gate(results: Results) -> Iterator[Target]:
+    what, look = "gate over verify, warm, 1 M revoked", "a look at 1 M revoked ids"
+    if "gate" not in results.data:
+        yield Target(what, "both", "2 µs", "", None)
+        return
+    for engine in ("native", "python") if results.native else ("python",):
+        found = results.gate(f"{engine} warm, 1 M revoked")
+        others = ", ".join(
+            f"{kind} {short(results.gate(f'{engine} {kind}, 1 M revoked').median)} µs"
+            for kind in ("followed", "budget", "first sight")
+        )
+        shown = (
+            f"{microseconds(found)}; none revoked {short(results.gate(f'{engine} warm, none revoked').median)} µs; "
+            + others
+        )
+        yield Target(what, engine.replace("python", "Python"), "2 µs", shown, found.median / 2)
+    us = {name: Spread(*each) for name, each in results.data["gate"]["us"].items()}
+    found, none, other = (
+        us[f"look{name}"] for name in (", 1 M revoked", ", none revoked", ", another lease, 1 M revoked")
+    )
+    shown = (
+        f"{microseconds(found)}, 8 selectors; none revoked {short(none.median)} µs; "
+        f"another lease each time {short(other.median)} µs"
+    )
+    yield Target(look, "both", "1 µs", shown, found.median)
+
+
+def _revocation(results: Results) -> Iterator[Target]:
+    what, names = "revoked to refused, 2 verifiers, p99", ("feed over HTTP", "store followed", "store asked")
+    engine = "native" if results.native else "Python"
+    if "revocation" not in results.data:
+        yield Target(what, engine, "10 ms", "", None)
+        return
+    ways = results.data["revocation"]["ways"]
+    for name, how in zip(names, ("feed", "followed", "direct"), strict=True):
+        found, busy = ways[f"{how}, sqlite"], ways[f"{how}, sqlite, busy"]
+        shown = (
+            f"{short(found['ms'][99])} ms (median {short(found['ms'][50])}, longest {short(found['ms'][100])}); "
+            f"from the commit {short(found['returned'][1])} ms; where a verifier does nothing else "
+            f"{short(busy['ms'][99])} ms"
+        )
+        yield Target(f"{what}, {name}", engine, "10 ms", shown, found["ms"][99] / 10)
+    late = sum(found["granted_late"] for name, found in ways.items() if name.startswith("direct"))
+    seen = sum(found["seen"] for name, found in ways.items() if name.startswith("direct"))
+    yield Target(
+        "granted after revoke had returned, store asked", engine, "0", f"{late} of {seen}", late * 2.0
+    )

@@ -105,6 +105,7 @@ def section(results: str) -> str:
         *(f"| {' | '.join(row)} |" for row in rows),
         "",
         *textwrap.wrap(told, 100, break_on_hyphens=False),
+        *_state(results),
     ]
     return "\n".join(out) + "\n"
 
@@ -152,6 +153,43 @@ def _compared(found: dict[str, dict[str, str]]) -> list[str]:
         if ratios:
             out.append(f"the {engine} engine's time is {', '.join(ratios)}")
     return out
+
+
+STORES = {
+    "sqlite": "SQLite",
+    "redis": "Redis",
+    "redis, always": "Redis with appendfsync always",
+    "postgresql": "PostgreSQL",
+}
+
+
+def _state(results: str) -> list[str]:
+    """Say in two sentences what the gate, the stores and a revocation take; nothing where they were not measured."""
+
+    def part(title: str) -> dict[str, dict[str, str]]:
+        return tables(results.partition(f"\n## {title}\n")[2].split("\n## ")[0])
+
+    gate, rates, ways = part("The gate, over verify"), part("Stores"), part("From revoked to refused")
+    if not (gate and rates and ways):
+        return []
+    more = [
+        f"{gate[f'{engine} warm']['more, 1 M revoked'].split()[0]} µs ({engine.replace('python', 'Python')})"
+        for engine in ("native", "python")
+        if f"{engine} warm" in gate
+    ]
+    charges = [
+        f"{rates['8 threads'][store]} in {name} ({rates['chunks, 8 threads'][store]} with chunks of 100)"
+        for store, name in STORES.items()
+        if rates["8 threads"].get(store)
+    ]
+    feed = ways["feed, sqlite"]
+    told = (
+        f"A gate over a store in memory, with a million ids revoked, adds {' or '.join(more)} to a warm "
+        f"verification; charges a second with eight threads: {', '.join(charges)}. A revoked lease is "
+        f"refused in two other processes, which follow the feed, {feed['p50']} ms (median) and {feed['p99']} ms "
+        "(99 of 100) after the operator asked for it."
+    )
+    return ["", *textwrap.wrap(told, 100, break_on_hyphens=False)]
 
 
 def main() -> int:

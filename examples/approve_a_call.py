@@ -2,7 +2,7 @@
 
 An approval is a lease that the approver signs. It serves the block that asks for it and that
 block's descendants, and nothing else. "Exactly one call" is its constraint on the fact `call`, the
-digest of all arguments; that it counts once is a charge, for the gate (README, status).
+digest of all arguments; that it counts once is a budget of the approval, which a Gate charges.
 """
 
 from attenuate import Forbidden, KeyRing, Verifier, approve, demand, flatten, grant, one_of

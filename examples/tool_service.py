@@ -1,8 +1,8 @@
 """An HTTP tool service that holds a public key only, and takes only proofs bound to the request.
 
 A bound proof that is stolen is good for the same request, at the same service, for a minute. The
-service here does not remember proofs: it has no store (README, status), so within that minute the
-same request can be sent again.
+service here has a verifier and no store, so within that minute the same request can be sent again;
+with a Gate around the verifier a proof passes once (docs/how-to/gate.md).
 """
 
 import json

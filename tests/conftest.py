@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
+import backends
 import pytest
+import servers
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from attenuate.store import Store
 
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None)
@@ -70,3 +77,38 @@ def python() -> Iterator[ModuleType]:
 
     with build.using("python"):
         yield _engine
+
+
+# --- stores -------------------------------------------------------------------------------------
+STORES = ("memory", "sqlite", "redis", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[servers.Redis]:
+    """A Redis for the whole run; `url` is its address."""
+    pytest.importorskip("redis")
+    server = servers.Redis()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[servers.Postgres]:
+    """A PostgreSQL for the whole run; `url` is its address."""
+    pytest.importorskip("psycopg")
+    server = servers.Postgres()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=STORES)
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Store]]:
+    """What opens a client on the same data, empty at first; options as the store takes them."""
+    with backends.opener(request.param, request, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(reopen: Callable[..., Store]) -> Store:
+    """A store, empty, of each kind."""
+    return reopen()

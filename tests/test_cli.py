@@ -35,6 +35,7 @@ VARYING = (
     (re.compile(r"lease1_[A-Za-z0-9_~-]{40,}"), "<token>"),
     (re.compile(r"attenuate_ed25519_public_[A-Za-z0-9_-]+"), "<public key>"),
     (re.compile(r'"(?:[0-9a-f]{32}|[0-9a-f]{16})"'), '"<hex>"'),
+    (re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{32})\b"), "<hex>"),
     (re.compile(r"\b[0-9a-f]{12}…"), "<hex>…"),
 )
 
@@ -57,6 +58,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
     """Run `attenuate …` in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("ATTENUATE_STORE", raising=False)
 
     def attenuate(*words: str, stdin: str | bytes = b"") -> Done:
         raw = stdin.encode() if isinstance(stdin, str) else stdin
@@ -115,7 +117,7 @@ def test_transcript(path: Path, run: Run) -> None:
 
 
 def test_transcripts_are_there() -> None:
-    assert {path.stem for path in TRANSCRIPTS} == {"keys", "lease", "mistakes", "proofs", "words"}
+    assert {path.stem for path in TRANSCRIPTS} == {"keys", "lease", "mistakes", "proofs", "state", "words"}
 
 
 # --- what was made --------------------------------------------------------------------------------
@@ -235,6 +237,14 @@ def test_help_tells_the_exit_codes(run: Run) -> None:
         "present",
         "inspect",
         "verify",
+        "lease revoke",
+        "lease suspend",
+        "lease resume",
+        "budget show",
+        "budget top-up",
+        "budget holds",
+        "ledger status",
+        "ledger serve",
         "doctor",
         "demo",
     ):
@@ -258,6 +268,13 @@ def test_every_command_answers_one_json_object(run: Run) -> None:
         ("inspect",),
         ("verify", *ASK),
         ("verify", *ASK, "--explain"),
+        ("verify", *ASK, "--store", "sqlite:s.db"),
+        ("budget", "show", "--store", "sqlite:s.db"),
+        ("budget", "holds", "--store", "sqlite:s.db"),
+        ("lease", "revoke", "--store", "sqlite:s.db", "--dry-run"),
+        ("lease", "suspend", "--store", "sqlite:s.db"),
+        ("lease", "resume", "--store", "sqlite:s.db"),
+        ("ledger", "status", "--store", "sqlite:s.db"),
         ("doctor",),
     ):
         done = run(*words, "--json", stdin=token)
@@ -403,6 +420,9 @@ def test_redacting_takes_every_secret_form() -> None:
         text = KeyRing.generate("k", alg)["k"].secret_text()
         assert redacted(f"a {text} b") == f"a attenuate_{alg}_secret_… b"
     assert redacted("lease1_AA-_~lease1_BB.") == "lease1_…."
+    assert redacted("at 'redis://u:p@ss@host:1/0'.") == "at 'redis://…@host:1/0'."
+    assert redacted("postgresql://h/d?password=p&user=u") == "postgresql://h/d?password=…&user=u"
+    assert redacted("see https://host/a and mail a@b") == "see https://host/a and mail a@b"
 
 
 # --- whatever is typed ----------------------------------------------------------------------------

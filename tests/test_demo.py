@@ -5,30 +5,38 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from attenuate import KeyRing, Refused, Unavailable, call_binding
+from attenuate import KeyRing, call_binding
 from attenuate.charges import Charge
 from attenuate.cli.output import CommandError, Console
 from attenuate.demo import orchestrator
 from attenuate.demo.process import Process
 from attenuate.demo.repository import Repository, RepositoryError, canonical
 from attenuate.demo.scenes import REFUSED, WORKS, Answer, Scene, call
-from attenuate.demo.service import AUDIENCE, Replays, Service, serve
+from attenuate.demo.service import AUDIENCE, Service, serve
+from attenuate.demo.spending import SPENDING
 from attenuate.demo.world import FILES, Result, World, effects, open_world, play
+from attenuate.ledger import View
+from attenuate.limits import SAFE_MAX
+from attenuate.store import Outcome, Store
+from attenuate.store.sqlite import SqliteStore
 
 ROOT = Path(__file__).parent.parent
-NAMES = [scene.name for scene in (*WORKS, *REFUSED)] + ["main-untouched", "only-branch", "committed"]
-ON_THE_WIRE = [scene.name for scene in REFUSED if scene.expected.status is not None]
+SCENES = (*WORKS, *REFUSED, *SPENDING)
+NAMES = [scene.name for scene in SCENES] + ["main-untouched", "only-branch", "committed"]
+ON_THE_WIRE = [scene.name for scene in SCENES if scene.expected.status not in (None, 200)]
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="the demo needs git")
 
@@ -55,7 +63,7 @@ def test_every_scene_comes_out_as_announced(tmp_path: Path) -> None:
     began = time.monotonic()
     done = demo(tmp_path, "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
     said = json.loads(done.stdout)
     assert said["ok"] is True
     assert [scene["name"] for scene in said["scenes"]] == NAMES
@@ -66,6 +74,8 @@ def test_every_scene_comes_out_as_announced(tmp_path: Path) -> None:
             finding = scene["finding"]
             assert (finding["stage"], finding["code"]) == (scene["got"]["stage"], scene["got"]["code"])
             assert finding["asked"], scene
+    [revoked] = [scene for scene in said["scenes"] if "seconds_since_revoked" in scene]
+    assert (revoked["name"], 0 < revoked["seconds_since_revoked"] < 2) == ("revoked", True)
     assert list(tmp_path.iterdir()) == []  # nothing is left
 
 
@@ -76,6 +86,10 @@ def test_the_text_fits_and_holds_no_secret(tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout
     assert done.stdout.count("lease1_") == done.stdout.count("lease1_…") > 0
     assert f"all {len(NAMES)} scenes as announced" in done.stdout
+    left = re.findall(r"cents  (█+)░* +([0-9]+) left of 11", done.stdout)
+    assert [int(number) for _, number in left] == [11, 10, 5, 4, 4, 3]
+    assert [len(bar) for bar, _ in left] == sorted((len(bar) for bar, _ in left), reverse=True)
+    assert re.search(r"[0-9.]+ ms from the operator's word to this answer", done.stdout)
 
 
 def test_the_repository_may_be_kept_and_no_key_with_it(tmp_path: Path) -> None:
@@ -128,22 +142,28 @@ def ring() -> KeyRing:
 
 
 @pytest.fixture
-def here(ring: KeyRing, tmp_path: Path) -> Iterator[Here]:
-    here = Here(Service(ring.for_audience(AUDIENCE), Repository.create(tmp_path / "r.git", FILES)))
+def store(tmp_path: Path) -> Iterator[Store]:
+    with SqliteStore(tmp_path / "state.db") as store:
+        yield store
+
+
+@pytest.fixture
+def here(ring: KeyRing, store: Store, tmp_path: Path) -> Iterator[Here]:
+    here = Here(Service(ring.for_audience(AUDIENCE), Repository.create(tmp_path / "r.git", FILES), store))
     yield here
     here.server.shutdown()
     here.server.server_close()
 
 
 @pytest.fixture
-def world(ring: KeyRing, here: Here) -> Iterator[World]:
+def world(ring: KeyRing, here: Here, store: Store) -> Iterator[World]:
     with ExitStack() as stack:
-        yield open_world(ring, here, here.service.repository, stack)
+        yield open_world(ring, here, here.service.repository, store, stack)
 
 
 def failed(world: World) -> list[str]:
     """Play everything and return the names of what did not come out as announced."""
-    results: list[Result] = [play(world, scene) for scene in (*WORKS, *REFUSED)]
+    results: list[Result] = [play(world, scene) for scene in SCENES]
     return [result.scene.name for result in (*results, *effects(world)) if not result.ok]
 
 
@@ -153,20 +173,48 @@ def test_with_its_checks_the_service_passes(world: World) -> None:
 
 def test_without_verification_every_refusal_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Service, "check", lambda self, authorization, session, call: None)
-    assert failed(world) == [*ON_THE_WIRE, "main-untouched", "only-branch", "committed"]
+    # its branch was deleted by a call that should have been refused, so the writer cannot commit either
+    names = {*ON_THE_WIRE, "budget-writer", "main-untouched", "only-branch", "committed"}
+    assert failed(world) == [name for name in NAMES if name in names]
 
 
-def test_without_the_table_of_proofs_only_the_replay_fails(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def without(kind: str) -> Callable[..., Outcome]:
+    """Return a `Store.apply` that lets one kind of charge count for nothing."""
+    apply = Store.apply
+
+    def nothing(charge: Charge) -> Charge:
+        if charge.kind != kind:
+            return charge
+        return charge._replace(amount=SAFE_MAX if kind == "attempt" else 0, raises=False)
+
+    def applied(self: Store, charges: Sequence[Charge], **more: Any) -> Outcome:
+        return apply(self, [nothing(charge) for charge in charges], **more)
+
+    return applied
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [("replay", ["bound-twice"]), ("budget", ["budget-ended"]), ("attempt", ["fenced"])],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_without_one_kind_of_charge_only_its_scene_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: str, names: list[str]
 ) -> None:
-    monkeypatch.setattr(Replays, "apply", lambda self, charges, now: None)
-    assert failed(world) == ["bound-twice"]
+    monkeypatch.setattr(Store, "apply", without(kind))
+    assert failed(world) == names
+
+
+def test_without_the_ledger_only_the_revocation_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(View, "against", lambda self, charges: None)
+    assert failed(world) == ["revoked"]
 
 
 def test_with_everybodys_session_the_same_the_runs_fail(here: Here, world: World) -> None:
     for session in here.service._sessions:
         here.service._sessions[session] = "agt_1@2/editor@1"
-    assert failed(world) == ["other-run", "stale-attempt"]
+    names = {scene.name for scene in REFUSED}
+    assert [name for name in failed(world) if name in names] == ["other-run", "stale-attempt"]
 
 
 def test_with_the_root_key_in_the_service_another_service_fails_otherwise(
@@ -205,12 +253,20 @@ def test_a_session_that_nobody_announced_is_untrusted(
     assert ask(session="")[0] == ask(session="t")[0] == 401
 
 
-def test_counters_that_it_cannot_move_are_unavailable(
+def test_a_store_that_is_gone_is_unavailable(
+    ask: Callable[..., tuple[int, dict[str, object]]], store: Store
+) -> None:
+    assert ask(budget={"calls": 3})[0] == 200
+    store.close()
+    status, said = ask(budget={"calls": 3})
+    assert (status, said["finding"]["stage"]) == (503, "unavailable")  # type: ignore[index]
+
+
+def test_a_budget_in_a_unit_without_a_price_is_forbidden(
     ask: Callable[..., tuple[int, dict[str, object]]],
 ) -> None:
-    for terms in ({"budget": {"calls": 3}}, {"final": ["repo.read"]}):
-        status, said = ask(**terms)
-        assert (status, said["finding"]["stage"]) == (503, "unavailable")  # type: ignore[index]
+    status, said = ask(budget={"hours": 3})
+    assert (status, said["finding"]["stage"]) == (403, "forbidden")  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -274,20 +330,6 @@ def test_of_one_proof_used_at_once_one_counts(ring: KeyRing, here: Here) -> None
     assert sorted(came) == [200] + [409] * 11
 
 
-def test_a_used_proof_is_kept_until_it_cannot_be_taken() -> None:
-    replays = Replays()
-    charge = Charge("replay", b"key", 1, 1, 100)
-    replays.apply((charge,), 0)
-    for now in (0, 99, 100):
-        with pytest.raises(Refused):
-            replays.apply((charge,), now)
-    replays.apply((Charge("replay", b"other", 1, 1, 300),), 101)
-    assert replays._keys == {b"other"}
-    with pytest.raises(Unavailable):
-        replays.apply((Charge("budget", b"b", 1, 1, 300), Charge("replay", b"new", 1, 1, 300)), 101)
-    assert replays._keys == {b"other"}
-
-
 # --- processes and the repository -----------------------------------------------------------------
 def test_no_secret_is_in_a_processs_arguments_or_environment(world: World) -> None:
     for child in world.agents.values():
@@ -299,8 +341,8 @@ def test_no_secret_is_in_a_processs_arguments_or_environment(world: World) -> No
 
 
 def test_a_process_that_ended_is_an_error_and_not_a_wait() -> None:
-    with pytest.raises(RuntimeError, match="ended"):
-        Process("attenuate.demo.process", {})
+    with pytest.raises(RuntimeError, match="ended"), Process("attenuate.demo.process", {}) as process:
+        process.ask({})
 
 
 def test_paths_have_one_form() -> None:

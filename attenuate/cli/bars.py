@@ -97,14 +97,11 @@ def bar(counter: Counter, out: Console, width: int = WIDTH) -> str:
     """Return a counter drawn: what is left, what is held, what is spent."""
     left = max(counter.left, 0)
     total = left + counter.held + counter.spent
-    full, light = (_BLOCKS, "green") if _drawable() else (_ASCII, "green")
-    if left * 4 <= total:
-        light = "yellow"
+    marks = _BLOCKS if _drawable() else _ASCII
     sizes = cells((left, counter.held, counter.spent), width)
-    styles = (light, "yellow", "dim")
-    return "".join(
-        out.paint(mark * size, style) for mark, size, style in zip(full, sizes, styles, strict=True)
-    )
+    styles = ("yellow" if left * 4 <= total else "green", "yellow", "dim")
+    parts = zip(marks, sizes, styles, strict=True)
+    return "".join(out.paint(mark * size, style) for mark, size, style in parts)
 
 
 def cells(amounts: Sequence[int], width: int) -> list[int]:
@@ -130,7 +127,7 @@ def row(budget: Budget, out: Console, width: int) -> str:
 
 def _drawable() -> bool:
     try:
-        _BLOCKS.encode(sys.stdout.encoding or "ascii")
+        _BLOCKS.encode(sys.stdout.encoding or "utf-8")
     except (LookupError, UnicodeEncodeError):
         return False
     return True

@@ -77,7 +77,7 @@ def top_up(args: argparse.Namespace, out: Console) -> int:
     after = before._replace(counter=counter._replace(ceiling=before.counter.ceiling), used=True)
     where = "that block" if before.block is None else f"block {before.block}"
     lines = [
-        out.paint(f"{where} {before.block_id} may now spend {amount} more {unit}", "yellow bold"),
+        out.paint(f"{where}, {before.block_id}, may now spend {amount} more {unit}", "yellow bold"),
         out.paint("before", "dim"),
         row(before, out, len(unit)),
         out.paint("after", "dim"),
@@ -126,10 +126,8 @@ def _one(found: list[Budget], args: argparse.Namespace, unit: str) -> Budget:
             "give the token in place of --block: it says what the budget is",
             FAILED,
         )
-    which = "no block of this lease" if args.number is None else f"block {args.number}"
-    raise CommandError(
-        f"{which} has no budget of {unit}", "attenuate budget show tells what there is", FAILED
-    )
+    which = "no block of this lease has a" if args.number is None else f"block {args.number} has no"
+    raise CommandError(f"{which} budget of {unit}", "attenuate budget show tells what there is", FAILED)
 
 
 def _text(budgets: list[Budget], lease: Lease | None, left: dict[str, int], out: Console) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import http.client
 import sys
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,9 +11,10 @@ from ..block import HMAC
 from ..errors import Unavailable
 from ..findings import clock
 from ..keys import Key
-from ..ledger import ALWAYS, Feed, Follower, FollowerInfo, HttpSource, Ledger, Line, serve
+from ..ledger import ALWAYS, Feed, Follower, FollowerInfo, Ledger, Line
 from ..ledger.entry import VERBS
 from .output import FAILED, OK, CommandError, Console
+from .revoke import name_of
 from .stores import add_store, address_of, opened, shown_address
 from .values import load_ring
 
@@ -84,6 +84,10 @@ def status(args: argparse.Namespace, out: Console) -> int:
 
 def _feed(url: str, key: str, identity: bytes) -> FollowerInfo:
     """Return how a feed stands that was asked once; raises Untrusted, Unavailable or CommandError."""
+    from http.client import HTTPException  # what no other command needs, and takes long to import
+
+    from ..ledger import HttpSource
+
     try:
         source = HttpSource(url, Key.from_text(key))
     except ValueError as fault:
@@ -92,7 +96,7 @@ def _feed(url: str, key: str, identity: bytes) -> FollowerInfo:
     try:
         follower.refresh()
         return follower.info()
-    except (OSError, http.client.HTTPException) as fault:
+    except (OSError, HTTPException) as fault:
         why = getattr(fault, "strerror", None) or str(fault) or type(fault).__name__
         raise Unavailable(
             "store",
@@ -112,7 +116,7 @@ def _entry(line: Line) -> dict[str, Any]:
 
 def _row(line: Line, out: Console) -> str:
     mark = line.mark
-    what = f"{VERBS[mark.verb].ljust(7)} {mark.selector}"
+    what = f"{VERBS[mark.verb].ljust(7)} {name_of(mark.selector)}"
     if mark.before != ALWAYS:
         what += f", issued before {clock(mark.before)}"
     note = f"  {out.paint(line.note, 'dim')}".replace("\n", "\\n") if line.note else ""
@@ -121,6 +125,8 @@ def _row(line: Line, out: Console) -> str:
 
 def serving(args: argparse.Namespace, out: Console) -> int:
     """Serve the feed until Ctrl-C."""
+    from ..ledger import serve
+
     ring = load_ring(args.keys)
     key = ring[ring.active] if ring.active else None
     if key is None or key.alg == HMAC:

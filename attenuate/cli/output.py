@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -79,13 +80,16 @@ class Console:
         print("\n".join(lines), file=sys.stderr)
         return code
 
-    def finding(self, finding: Finding, indent: str) -> str:
-        """Return a finding as aligned lines: asked, allowed, would pass."""
+    def finding(self, finding: Finding, indent: str, width: int = 0) -> str:
+        """Return a finding as aligned lines: asked, allowed, would pass; wrapped to a width, if one is given."""
         styles = {"asked": "red", "allowed": "green", "would pass": "cyan"}
-        lines = [
-            f"{indent}{self.paint(name.ljust(12), 'dim')}{paint(_line(text), styles[name], self.colour)}"
-            for name, text in _rows(finding)
-        ]
+        lines = []
+        for name, text in _rows(finding):
+            flat = _line(text)
+            columns = max(width - len(indent) - 12, 20) if width else len(flat) + 1
+            for number, part in enumerate(textwrap.wrap(flat, columns, break_on_hyphens=False) or [""]):
+                head = self.paint((name if number == 0 else "").ljust(12), "dim")
+                lines.append(f"{indent}{head}{paint(part, styles[name], self.colour)}")
         return "\n".join(lines)
 
 

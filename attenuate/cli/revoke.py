@@ -11,7 +11,6 @@ from ..findings import clock
 from ..lease import Lease
 from ..ledger import ALWAYS, KINDS, Ledger, Selector
 from ..ledger.entry import CLASSES
-from ..request import make_run
 from ..store.model import kept
 from .output import OK, CommandError, Console
 from .stores import add_store, address_of, opened
@@ -32,7 +31,6 @@ _META = {
     "run": "RUN",
 }
 _DONE = {"revoke": "revoked", "suspend": "suspended", "resume": "resumed"}
-_EFFECT = {"revoke": "end", "suspend": "stop", "resume": "go on"}
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -108,18 +106,13 @@ def _selector(args: argparse.Namespace) -> tuple[Selector, int | None]:
         selector = Selector.make(kind, value)
     except ValueError as fault:
         raise CommandError(str(fault)) from None
-    if kind == "run" and make_run(text)[0][1] is None:
-        raise CommandError(
-            f"run {selector.value} states no attempt, so it names no lease",
-            "give the attempt, as in agt_1@2; a run of the next attempt is another one",
-        )
     return selector, None
 
 
 def _text(
     verb: str, selector: Selector, before: int | None, count: int, seq: int | None, out: Console
 ) -> str:
-    done = _DONE[verb] if seq is not None else f"would be {_DONE[verb]}"
+    done = _DONE[verb] if seq is not None else f"would {verb}"
     style = "green bold" if verb == "resume" else "red bold"
     what = "the block and all that descends from it, never what it descends from"
     if selector.kind == "run":
@@ -133,16 +126,15 @@ def _text(
         rows.append(
             ("issued", f"before {clock(before)}; what is issued afterwards lives (--all for that too)")
         )
-    effect = (
-        _EFFECT[verb]
-        if count != 1
-        else _EFFECT[verb].replace("go", "goes") + ("" if verb == "resume" else "s")
-    )
-    rows.append(
-        ("leases", f"{count} that were used and are alive {effect}; those never used are not known here")
-    )
+    leases = "1 lease" if count == 1 else f"{count} leases"
+    rows.append(("seen", f"{leases}, used and still alive; those never used are not known here"))
     rows.append(("ledger", "nothing was changed" if seq is None else f"entry {seq}"))
-    head = f"{out.paint(done, style)} {out.paint(str(selector), 'bold')}"
+    head = f"{out.paint(done, style)} {out.paint(name_of(selector), 'bold')}"
     return "\n".join(
         [head, *(f"  {out.paint(name.ljust(8), 'dim')}{out.paint(text, '')}" for name, text in rows)]
     )
+
+
+def name_of(selector: Selector) -> str:
+    """Return what a selector names, a block's id as it is pasted elsewhere."""
+    return f"block {selector.value}" if selector.kind == "block" else str(selector)

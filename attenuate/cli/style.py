@@ -8,7 +8,7 @@ from typing import Final, TextIO
 
 _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _SECRET = re.compile(r"(lease1_|attenuate_(?:hmac|ed25519)_secret_)[A-Za-z0-9_~-]+")
-_PASSWORD = re.compile(r"(?<=://)[^/\s\"']+(?=@)|(?<=password=)[^&\s\"']+")
+_PASSWORD = re.compile(r"((?:rediss?|unix|postgres(?:ql)?)://)[^\s\"']+(?=@)|(password=)[^&\s\"']+")
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -36,4 +36,4 @@ def safe(text: str) -> str:
 
 def redacted(text: str) -> str:
     """Return text without the secrets in it: what was mistyped is often repeated in an error."""
-    return _PASSWORD.sub("…", _SECRET.sub(r"\1…", text))
+    return _PASSWORD.sub(r"\1\2…", _SECRET.sub(r"\1…", text))

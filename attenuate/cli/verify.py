@@ -131,7 +131,7 @@ def _granted(grant: Grant, args: argparse.Namespace, out: Console) -> str:
     rows = [(unit, f"{amount}, and {left[unit]} left") for unit, amount in grant.charged.items()]
     if grant.hold is not None:
         again = "; it was made before" if grant.repeated else ""
-        rows.append(("hold", f"{grant.hold}, until {clock(grant.expires)}{again}"))
+        rows += [("hold", grant.hold), ("outcome", f"to be told until {clock(grant.expires)}{again}")]
     lines += [_row(name, text, out) for name, text in rows or [("budget", "none to charge")]]
     return "\n".join(lines)
 

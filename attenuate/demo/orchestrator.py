@@ -12,11 +12,13 @@ from pathlib import Path
 
 from ..cli.output import FAILED, OK, CommandError, Console
 from ..ring import KeyRing
+from ..store import open_store
 from . import story
 from .process import Process
 from .repository import Repository
 from .scenes import REFUSED, WORKS
 from .service import AUDIENCE
+from .spending import BUDGET, FENCING, REVOCATION
 from .world import FILES, Result, World, effects, open_world, play
 
 
@@ -45,13 +47,16 @@ def run(out: Console, *, keep: bool = False) -> int:
     with ExitStack() as stack:
         folder = stack.enter_context(_folder(keep))
         repository = Repository.create(folder / "clord.git", FILES)
+        private = stack.enter_context(_folder(False))  # nothing of it should outlive the demo
+        address = f"sqlite:{private / 'state.db'}"
+        store = stack.enter_context(open_store(address))
         ring = KeyRing.generate("k1")
-        keys = folder / "service.keys"
+        keys = private / "service.keys"
         ring.for_audience(AUDIENCE).save(keys)
-        told = {"keys": str(keys), "repository": str(repository.path)}
+        told = {"keys": str(keys), "repository": str(repository.path), "store": address}
         service = ServiceProcess(stack.enter_context(Process("attenuate.demo.service", told)))
-        keys.unlink()  # the service has read it, and nothing of it should outlive the demo
-        world = open_world(ring, service, repository, stack)
+        keys.unlink()  # the service has read it
+        world = open_world(ring, service, repository, store, stack)
         results = list(_tell(world, service.pid, out))
         failed = [result.scene.name for result in results if not result.ok]
         seconds = round(time.monotonic() - began, 1)
@@ -93,10 +98,26 @@ def _tell(world: World, service: int, out: Console) -> Iterator[Result]:
     _say(out, story.heading(5, "what is refused, and why", out))
     for scene in REFUSED:
         yield _played(play(world, scene), out)
-    _say(out, story.heading(6, "what the repository says", out))
+    yield from _spending(world, out)
+    _say(out, story.heading(9, "what the repository says", out))
     for result in effects(world):
         yield _played(result, out)
     _say(out, *(f"             {out.paint(line, 'dim')}" for line in world.repository.graph().split("\n")))
+
+
+def _spending(world: World, out: Console) -> Iterator[Result]:
+    """Play what the store is for: budgets, revocation, attempts."""
+    _say(out, story.heading(6, "a budget that a lead and its two children share", out))
+    _say(out, story.shared(world, out))
+    for scene in BUDGET:
+        yield _played(play(world, scene), out)
+        _say(out, story.left(world, out))
+    _say(out, story.heading(7, "a revocation, while they work", out))
+    for scene in REVOCATION:
+        yield _played(play(world, scene), out)
+    _say(out, story.heading(8, "a worker that was replaced", out))
+    for scene in FENCING:
+        yield _played(play(world, scene), out)
 
 
 def _played(result: Result, out: Console) -> Result:

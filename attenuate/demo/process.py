@@ -19,7 +19,7 @@ class Process:
     """A module of this package in a process of its own; ends when it is left or we end."""
 
     def __init__(self, module: str, first: Mapping[str, Any]) -> None:
-        """Start it and send it what it needs first; `told` is its answer."""
+        """Start it and send it what it needs first; `told` is its answer, waited for when it is wanted."""
         paths = [_SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._child = subprocess.Popen(  # noqa: S603
             [sys.executable, "-P", "-m", module],  # -P: nothing is imported from where we happen to be
@@ -31,22 +31,31 @@ class Process:
             start_new_session=True,  # Ctrl-C is for us; closing its stdin ends the child
         )
         self.pid = self._child.pid
-        try:
-            self.told = self.ask(first)
-        except BaseException:
-            self.close()
-            raise
+        self._told: dict[str, Any] | None = None
+        self._send(first)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The answer to what it was sent first; raises RuntimeError where the child has ended."""
+        if self._told is None:
+            self._told = self._answer()
+        return self._told
 
     def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send one message and return the answer; raises RuntimeError where the child has ended."""
+        self.told  # noqa: B018 (answers come in order)
+        self._send(message)
+        return self._answer()
+
+    def _send(self, message: Mapping[str, Any]) -> None:
         assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # there will be no answer, which is told then
             self._child.stdin.write(json.dumps(message) + "\n")
             self._child.stdin.flush()
-            line = self._child.stdout.readline()
-        except BrokenPipeError:
-            line = ""
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
         if not line:
             raise RuntimeError(f"the process {self._child.args[-1]!s} ended")  # type: ignore[index]
         answer: dict[str, Any] = json.loads(line)

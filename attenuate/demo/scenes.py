@@ -32,7 +32,7 @@ class Answer:
 class Scene:
     """One thing that is tried. who: the agent. before: orders whose answers are not judged.
 
-    shows: text that a success must show.
+    shows: text that a success must show. revokes: the run that an operator revokes just before.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Scene:
     who: str = "editor"
     before: tuple[Order, ...] = ()
     shows: str = ""
+    revokes: str = ""
 
 
 def call(action: str, token: str | None = OWN, **args: str) -> Order:

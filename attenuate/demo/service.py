@@ -3,19 +3,18 @@
     POST /call   Authorization: Bearer lease1_…   Attenuate-Session: …
     {"action": "repo.read", "args": {"repo": "clord", "branch": "main", "path": "src/greeting.py"}}
 
-It holds the key of its own audience and nothing else. Facts come from the call after parsing, and
+It holds the key of its own audience and nothing else; a gate charges each call in a store that the
+operator shares. Facts come from the call after parsing, what it costs from a list of prices, and
 what is forwarded is what was checked. The run is what the orchestrator said of the session, never
-what a caller says of itself. As a process it reads JSON lines on stdin: where its keys and its
-repository are, then sessions; it ends when stdin does.
+what a caller says of itself. As a process it reads JSON lines on stdin: where its keys, its
+repository and its store are, then sessions; it ends when stdin does.
 """
 
 from __future__ import annotations
 
-import heapq
 import json
 import sys
 import threading
-import time
 from collections.abc import Callable
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,11 +22,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..call import call_binding, call_digest
-from ..charges import Charge
-from ..errors import Finding, LeaseError, Malformed, Refused, Unavailable, Untrusted
+from ..errors import Finding, LeaseError, Malformed, Untrusted
+from ..gate import Gate
+from ..granted import Grant
 from ..jcs import load_json
 from ..ring import KeyRing
-from ..verified import Verified
+from ..store import Store, open_store
 from ..verifier import Verifier
 from .repository import Repository, RepositoryError, canonical
 
@@ -44,6 +44,8 @@ TOOLS: Final[dict[str, tuple[str, ...]]] = {
     "repo.branch.delete": ("repo", "branch"),
 }
 """Actions and their arguments: all text, all needed, no others. What is not here does not run."""
+PRICES: Final = {"repo.read": 1, "repo.commit": 5, "repo.branch.create": 2, "repo.branch.delete": 2}
+"""What a call costs, in cents: the service's word, which nobody who calls can change."""
 FACTS: Final[tuple[str, ...]] = ("repo", "branch", "path", "from")
 
 
@@ -77,75 +79,35 @@ def read_call(body: bytes) -> Call:
     return Call(action, received, args, {**facts, "call": call_digest(received).hex()})
 
 
-class Replays:
-    """Proofs that were used: (h[n], nonce), each kept until it is too old to be taken anyway.
-
-    The store of the library, with its budgets, attempts and revocation, will stand here.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._keys: set[bytes] = set()
-        self._ends: list[tuple[int, bytes]] = []
-
-    def apply(self, charges: tuple[Charge, ...], now: int) -> None:
-        """Count the proof of one use, wholly or not at all.
-
-        Raises Refused `replay` for a proof used before, Unavailable `store` for charges that a
-        service without a store cannot count. Attempts and revocations are looked at by none here.
-        """
-        if any(charge.kind in ("budget", "final") for charge in charges):
-            raise Unavailable(
-                "store", "a lease with counters", allowed="leases without: this service has no store"
-            )
-        keys = [(charge.until, charge.key) for charge in charges if charge.kind == "replay"]
-        with self._lock:
-            while self._ends and self._ends[0][0] < now:
-                self._keys.discard(heapq.heappop(self._ends)[1])
-            if any(key in self._keys for _, key in keys):
-                raise Refused(
-                    "replay",
-                    "a proof that was used before",
-                    allowed="each proof once",
-                    would_pass="a proof made anew for this try",
-                )
-            for end, key in keys:
-                self._keys.add(key)
-                heapq.heappush(self._ends, (end, key))
-
-
 class Service:
     """The service without its wire: it checks calls and carries them out."""
 
-    def __init__(self, keys: KeyRing, repository: Repository) -> None:
+    def __init__(self, keys: KeyRing, repository: Repository, store: Store) -> None:
         self.verifier = Verifier(keys, audience=AUDIENCE)
+        self.gate = Gate(self.verifier, store)
         self.repository = repository
-        self.replays = Replays()
         self._sessions: dict[bytes, str] = {}
 
     def admit(self, session: str, run: str) -> None:
         """Note which run the process with this session executes: the orchestrator's word."""
         self._sessions[sha256(session.encode("utf-8")).digest()] = run
 
-    def check(self, authorization: str, session: str, call: Call) -> Verified:
-        """Return the proof that a call is allowed; raises LeaseError."""
+    def check(self, authorization: str, session: str, call: Call) -> Grant:
+        """Return the proof that a call is allowed and was charged; raises LeaseError."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Malformed("text", "no token", allowed="Authorization: Bearer lease1_…")
         run = self._sessions.get(sha256(session.encode("utf-8", "replace")).digest())
         if run is None:
             raise Untrusted("session", "a process that nobody announced", allowed="those of the orchestrator")
-        now = int(time.time())
-        verified = self.verifier.verify(
+        return self.gate.check(
             token,
             action=call.action,
             run=run,
             facts=call.facts,
+            cost={"cents": PRICES[call.action]},
             binding=call_binding(AUDIENCE, run, call.action, call.received),
-            now=now,
         )
-        self.replays.apply(verified.charges, now)
-        return verified
 
     def answer(self, authorization: str, session: str, body: bytes) -> tuple[int, dict[str, Any]]:
         """Return the HTTP status and the JSON answer of a call."""
@@ -154,15 +116,15 @@ class Service:
         except (LeaseError, ValueError, RecursionError) as error:
             return 400, _problem(400, str(error))
         try:
-            verified = self.check(authorization, session, call)
-            return 200, {"result": self.perform(verified, call)}
+            grant = self.check(authorization, session, call)
+            return 200, {"result": self.perform(grant, call)}
         except LeaseError as error:
             status = STATUS[error.stage]
             return status, _problem(status, str(error), error.finding)
         except RepositoryError as error:
             return 422, _problem(422, str(error))
 
-    def perform(self, verified: Verified, call: Call) -> str:
+    def perform(self, grant: Grant, call: Call) -> str:
         """Carry out a call that was checked, with the arguments that were checked."""
         if call.args["repo"] != REPOSITORY:
             raise RepositoryError("no such repository")
@@ -226,16 +188,17 @@ def serve(service: Service) -> tuple[ThreadingHTTPServer, int]:
 
 
 def main() -> int:
-    """Run as a process: {"keys", "repository"} and then {"session", "run"}, one JSON line each."""
+    """Run as a process: {"keys", "repository", "store"}, then {"session", "run"}, one JSON line each."""
     told = json.loads(sys.stdin.readline())
-    service = Service(KeyRing.load(told["keys"]), Repository(Path(told["repository"])))
-    server, port = serve(service)
-    print(json.dumps({"port": port}), flush=True)
-    for line in sys.stdin:
-        said = json.loads(line)
-        service.admit(said["session"], said["run"])
-        print(json.dumps({"admitted": said["run"]}), flush=True)
-    server.shutdown()
+    with open_store(told["store"]) as store:
+        service = Service(KeyRing.load(told["keys"]), Repository(Path(told["repository"])), store)
+        server, port = serve(service)
+        print(json.dumps({"port": port}), flush=True)
+        for line in sys.stdin:
+            said = json.loads(line)
+            service.admit(said["session"], said["run"])
+            print(json.dumps({"admitted": said["run"]}), flush=True)
+        server.shutdown()
     return 0
 
 

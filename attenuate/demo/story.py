@@ -7,11 +7,13 @@ from itertools import zip_longest
 from typing import Final
 
 from ..block import ALLOW, AUDIENCE, EXPIRES, NOTES, RUN, Block
+from ..cli.bars import budgets_of, row
 from ..cli.output import Console, headline
 from ..findings import clock
 from ..lease import Lease
 from ..request import run_text
-from .world import Result
+from .service import PRICES
+from .world import Result, World
 
 WIDTH: Final = 100
 _BOX: Final = 43
@@ -46,8 +48,8 @@ def chain(lease: Lease, out: Console) -> str:
         for index, (block_id, block) in enumerate(zip(lease.block_ids, lease.unverified_blocks, strict=True))
     ]
     lines = []
-    for number, row in enumerate(zip_longest(*boxes, fillvalue=" " * _BOX)):
-        lines.append("  " + (" ──▶ " if number == 2 else "     ").join(row).rstrip())
+    for number, parts in enumerate(zip_longest(*boxes, fillvalue=" " * _BOX)):
+        lines.append("  " + (" ──▶ " if number == 2 else "     ").join(parts).rstrip())
     return "\n".join(out.paint(line, "") for line in lines)
 
 
@@ -73,6 +75,22 @@ def _box(index: int, block_id: str, block: Block) -> list[str]:
     return [title.ljust(_BOX - 1, "─") + "┐", *body, "└" + "─" * (_BOX - 2) + "┘"]
 
 
+def shared(world: World, out: Console) -> str:
+    """Return the lead's budget as it stands at the start, and what calls cost."""
+    prices = ", ".join(f"{action} {PRICES[action]}" for action in ("repo.read", "repo.commit"))
+    told = (
+        "  Three more agents, each a process. A call is charged to every block of its chain, so the children\n"
+        f"  spend the lead's budget. Prices in cents: {prices}."
+    )
+    return f"{out.paint(told, '')}\n\n{left(world, out)}"
+
+
+def left(world: World, out: Console) -> str:
+    """Return what is left of the shared budget, drawn; asked of the store as an operator would."""
+    [budget] = budgets_of(world.store, world.shared)
+    return f"           {row(budget, out, len(budget.unit))}\n"
+
+
 def scene(result: Result, out: Console) -> str:
     """Return a played scene as lines: what was tried, what came, and why."""
     refused = result.scene.expected.stage != "ok"
@@ -93,7 +111,10 @@ def scene(result: Result, out: Console) -> str:
         lines.append(
             f"             {out.paint(headline(result.finding), 'red')} {out.paint(f'({status})', 'dim')}"
         )
-        lines.append(out.finding(result.finding, " " * 13))
+        lines.append(out.finding(result.finding, " " * 13, WIDTH))
+        if result.took is not None:
+            told = f"{result.took * 1e3:.1f} ms from the operator's word to this answer"
+            lines.append(f"             {out.paint(told, 'bold')}")
     elif result.result:
         lines.append(f"             {out.paint('→ ' + result.result.strip(), 'green')}")
     text = "\n".join(line for line in lines if line)

@@ -49,9 +49,12 @@ class Selector(NamedTuple):
             return cls(kind, value)
         if kind == "run":
             try:
-                return cls(kind, run_text(make_run(value)))
+                run = make_run(value)
             except Malformed as fault:
                 raise ValueError(str(fault.finding)) from None
+            if run[0][1] is None:
+                raise ValueError(f"run {brief(value)}; every lease states which attempt, as in agt_1@2")
+            return cls(kind, run_text(run))
         plain = type(value) in (str, int, bool) if kind != "key" else type(value) is str
         made = cls(kind, value)  # type: ignore[arg-type]
         try:
@@ -93,8 +96,11 @@ class Mark(NamedTuple):
     @classmethod
     def decode(cls, body: bytes) -> Mark:
         """Return an entry that was kept; raises ValueError for other bytes."""
-        verb, key, before, until = fields_of(codec.decode(body))
-        name, kind, value = parts_of(key)
+        try:
+            verb, key, before, until = fields_of(codec.decode(body))
+            name, kind, value = parts_of(key)
+        except Malformed:
+            raise ValueError("an entry that is no CBOR") from None
         if name != "revoked":
             raise ValueError("an entry of no selector")
         return cls(verb, Selector(kind, value.hex() if isinstance(value, bytes) else value), before, until)

@@ -11,15 +11,13 @@ from ..keys import Key
 from ..store.base import Store
 from .frame import read, sign
 
-TICK: Final = 0.005
-"""Seconds for which one signature serves all that ask for the same."""
 MAX_WAIT: Final = 5.0
 
 
 class Feed:
     """Frames of a store's ledger. key: an ed25519 secret; followers have its public part.
 
-    clock: seconds since 1970. However many ask for the same, it is read and signed once.
+    clock: seconds since 1970. All that ask for the same while a frame is made share the next one.
     """
 
     def __init__(self, store: Store, key: Key, *, clock: Callable[[], float] = time.time) -> None:
@@ -35,22 +33,23 @@ class Feed:
 
         Raises Unavailable where the store does not answer.
         """
-        end = time.monotonic() + min(max(wait, 0.0), MAX_WAIT)
-        data, news = self._signed(after)
+        asked = time.monotonic()
+        end = asked + min(max(wait, 0.0), MAX_WAIT)
+        data, news = self._signed(after, asked)
         while not news and (left := end - time.monotonic()) > 0:
             self._store.wait(after, left)
-            data, news = self._signed(after, waited=True)
+            data, news = self._signed(after, time.monotonic())
         return data
 
-    def _signed(self, after: int, waited: bool = False) -> tuple[bytes, bool]:
-        """Return the signed frame after a number, and whether it has news."""
+    def _signed(self, after: int, asked: float) -> tuple[bytes, bool]:
+        """Return a signed frame that was read after the time of asking, and whether it has news."""
         with self._lock:
-            now = time.monotonic()
-            made, data, news = self._made.get(after, (0.0, b"", False))
-            if not data or now - made > TICK or (waited and not news):
+            made, data, news = self._made.get(after, (float("-inf"), b"", False))
+            if made < asked:
+                made = time.monotonic()
                 frame = read(self._store, after, self._clock)
                 data, news = sign(frame, self._key), frame.end != after
                 if len(self._made) > 64:
                     self._made.clear()
-                self._made[after] = now, data, news
+                self._made[after] = made, data, news
             return data, news

@@ -19,7 +19,7 @@ try:
     from psycopg.types.numeric import Int8
 except ImportError as missing:
     raise ImportError(
-        "a store in PostgreSQL needs the package psycopg: pip install 'attenuate[postgres]'"
+        "a store in PostgreSQL needs the package psycopg: pip install 'psycopg[binary]'"
     ) from missing
 
 from .. import limits

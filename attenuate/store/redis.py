@@ -21,7 +21,7 @@ try:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 except ImportError as missing:
-    raise ImportError("a store in Redis needs the package redis: pip install 'attenuate[redis]'") from missing
+    raise ImportError("a store in Redis needs the package redis: pip install redis") from missing
 
 from .. import limits
 from ..charges import Charge
@@ -249,22 +249,26 @@ class RedisStore(Store):
         if isinstance(error, redis.exceptions.BusyLoadingError):
             return "the server is loading its data"
         if isinstance(error, redis.ResponseError):
-            code = str(error).partition(" ")[0]
-            return _ANSWERS.get(code, f"the server answered {code:.20}" if code.isupper() else _ANSWERS[""])
+            code = _CODES.get(type(error).__name__) or str(error).partition(" ")[0]
+            return _ANSWERS.get(code, "the server answered with an error")
         if isinstance(error, redis.ConnectionError | OSError):
             return "no connection to the server"
         return "an error of the client" if isinstance(error, redis.RedisError) else None
 
 
+_CODES: Final = {
+    "OutOfMemoryError": "OOM",
+    "ReadOnlyError": "READONLY",
+    "NoPermissionError": "NOPERM",
+    "MovedError": "MOVED",
+}
 _ANSWERS: Final = {
-    "": "the server answered with an error",
     "OOM": "the server has no memory left (maxmemory)",
     "READONLY": "the server is a replica, which takes no writes",
     "MISCONF": "the server takes no writes, because it cannot save them",
     "MOVED": "another node of the cluster has the keys; give its address",
-    "CROSSSLOT": "another node of the cluster has the keys; give its address",
+    "NOREPLICAS": "the server takes no writes, because too few replicas follow it",
     "NOPERM": "the server does not allow this user what a store needs: EVAL, EVALSHA and its own keys",
-    "NOAUTH": "the server asks for a password",
 }
 
 

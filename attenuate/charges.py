@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
+import cbor2
+
 from . import codec, limits
 from .block import BUDGET, EXPIRES, FINAL, ISSUED_AT, NOTES, RUN, Block
 from .chain import ID_SIZE
@@ -70,6 +72,11 @@ class Priced(Protocol):
         """What it costs, by unit."""
 
 
+def _key(parts: list[object]) -> bytes:
+    """Return a counter's key; without maps in it, what cbor2 writes is deterministic (RFC 8949 section 4.2.1)."""
+    return cbor2.dumps(parts)
+
+
 class Budget(NamedTuple):
     """One unit of one block's budget: its counter, the block, and what the block allows in all."""
 
@@ -113,7 +120,7 @@ class Plan(NamedTuple):
             out.append(Charge("final", key, ends, ends, until))
         out += self.attempts
         if proof.kind == BOUND_PROOF:
-            key = codec.encode(["replay", self.tip, proof.nonce])
+            key = _key(["replay", self.tip, proof.nonce])
             out.append(Charge("replay", key, 1, 1, proof.iat + limits.REPLAY_WINDOW))
         return out
 
@@ -125,14 +132,14 @@ def plan_of(chain: Chain, run: Run, leeway: int) -> Plan:
     budgets, finals = [], []
     for number, block in enumerate(chain.blocks):
         for unit, limit in block.fields.get(BUDGET, {}).items():
-            key = codec.encode(["budget", ids[number], unit])
+            key = _key(["budget", ids[number], unit])
             budgets.append(Budget(key, number, unit, limit, untils[number]))
         if FINAL in block.fields:
-            key = codec.encode(["final", ids[number]])
+            key = _key(["final", ids[number]])
             finals.append(Final(key, number, block.fields[FINAL], untils[number]))
     issued_at = chain.blocks[0].fields[ISSUED_AT]
     revoked = [
-        Charge("revoked", codec.encode(["revoked", *selector]), 0, 0, untils[-1], issued_at=issued_at)
+        Charge("revoked", _key(["revoked", *selector]), 0, 0, untils[-1], issued_at=issued_at)
         for selector in _selectors(chain, ids, run)
     ]
     attempts = _attempts(chain, ids, run, untils)
@@ -171,7 +178,7 @@ def _attempts(chain: Chain, ids: list[bytes], run: Run, untils: list[int]) -> tu
         above: bytes | str = ids[index - 1] if index else chain.key_id
         until = untils[index - 1] if index else limits.SAFE_MAX
         path_text = run_text((*run[:level], (run[level][0], None)))
-        key = codec.encode(["attempt", above, path_text])
+        key = _key(["attempt", above, path_text])
         out.append(Charge("attempt", key, attempt, limits.SAFE_MAX, until, raises=stated is not None))
     return tuple(out)
 

@@ -6,6 +6,7 @@ ledger, charges, records, and grants; it may block, at most as long as the store
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter as Tally
 from collections.abc import Mapping
@@ -22,15 +23,18 @@ from .ledger.follow import Follower
 from .ledger.ledger import catch_up
 from .ledger.view import View
 from .refusals import revoked, settled, stale, standing
-from .reservations import amounts_of, id_of, no_such, outcome_of, reservation
+from .reservations import reservation, settle
 from .store.base import Store, StoreInfo
 from .store.model import Hold, Outcome, Reserve, State, Verdict
 from .token import BOUND_PROOF, Proof
 from .verified import Tip, Verified, asked_of, plans_of, tips_of
 from .verifier import Verifier
+from .words import shown
 
 SWEEP: Final = 10
 """Seconds between two sweeps of the store by one gate."""
+SWEPT: Final = 1000
+"""Of each, how much one step of a sweep takes; a sweep goes on until less comes."""
 PLANS: Final = 8192
 """Leases and runs whose charges are remembered, twice: somebody who mints many costs others no more than time."""
 TRIES: Final = 8
@@ -106,7 +110,7 @@ class Charging:
         view, number = self._view, None
         if self._follower is None:
             number = view.seq
-        elif self._follower.age() >= self._fresh.least:
+        elif self._follower.age() >= self._limit(asked_of(verified)):  # 0 is always asked for
             return None
         mark = view.mark
         if known.mark is not mark:
@@ -141,7 +145,7 @@ class Charging:
             if outcome.verdict is Verdict.REFUSED:
                 refusal = standing(charges[outcome.number], outcome.found[0], known.plans)
             elif outcome.verdict is Verdict.SETTLED:
-                refusal = settled(reserve or "", outcome.number)
+                refusal = settled(shown(reserve), outcome.number)
         except Refused as late:
             refusal = bare(late)
         finding = None if refusal is None else refusal.finding
@@ -152,6 +156,9 @@ class Charging:
         self._sweep(at)
         units = tuple([budget.unit for plan in known.plans for budget in plan.budgets])
         hold_id, expires = (held.id, held.expires) if held else (None, 0)
+        if hold_id is not None and outcome is not None and outcome.verdict is Verdict.REPEATED:
+            hold = self.store.hold(hold_id)
+            expires = hold.expires if hold else 0  # as it was made then
         return make_grant(Held(verified, tuple(charges), units, outcome, hold_id, expires))
 
     def _applied(self, charges: list[Charge], known: _Known, held: Reserve | None, at: int) -> Outcome:
@@ -180,8 +187,7 @@ class Charging:
         follower = self._follower
         if follower is None:
             return
-        spends = any(unit != "calls" for unit in request.cost)
-        limit = self._fresh.limit(request.action, spends)
+        limit = self._limit(request)
         if limit == 0:
             try:
                 follower.refresh()
@@ -190,6 +196,10 @@ class Charging:
             limit = SPEND  # an answer can have been held back
         if (age := follower.age()) > limit:
             raise stale(request.action, age, limit)
+
+    def _limit(self, request: Priced) -> float:
+        spends = any(unit != "calls" for unit in request.cost)
+        return self._fresh.limit(request.action, spends)
 
     def _known(self, verified: Verified, tips: tuple[Tip, ...], run: str) -> _Known:
         """Return what is charged under a lease and run; what is new is noted in the store."""
@@ -209,13 +219,15 @@ class Charging:
         return known
 
     def _sweep(self, at: int) -> None:
-        if at < self._swept + SWEEP:
-            return
-        self._swept = at
-        try:
-            self.store.sweep(now=at, limit=200)
-        except Unavailable:
-            self._swept = 0  # whoever comes next may try
+        """Now and then let a thread settle what expired and forget what ended: no request waits for it."""
+        if at >= self._swept + SWEEP:
+            self._swept = at
+            threading.Thread(target=self._sweep_all, args=(at,), name="attenuate-sweep", daemon=True).start()
+
+    def _sweep_all(self, at: int) -> None:
+        with contextlib.suppress(Unavailable):  # there is a next time
+            while sum(self.store.sweep(now=at, limit=SWEPT)) >= SWEPT:
+                pass
 
     # --- stage record -------------------------------------------------------------------------------
     def _record(self, use: Use) -> None:
@@ -238,17 +250,7 @@ class Charging:
         self, grant: Grant | str, state: State, cost: Mapping[str, int] | None, now: int | None
     ) -> Hold:
         """Settle a reservation: `Gate.commit` and `Gate.release`."""
-        hold_id = id_of(grant)
-        hold = self.store.hold(hold_id)
-        if hold is None:
-            raise no_such(hold_id)
-        amounts = amounts_of(hold, cost or {})
-        return outcome_of(
-            hold_id,
-            state,
-            amounts,
-            self.store.settle(hold_id, state, amounts, now=moment(now, self.verifier.clock)),
-        )
+        return settle(self.store, grant, state, cost, now=moment(now, self.verifier.clock))
 
     # --- numbers ------------------------------------------------------------------------------------
     def failed(self, error: BaseException) -> BaseException:

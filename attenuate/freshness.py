@@ -28,8 +28,6 @@ class Freshness:
             if isinstance(age, bool) or not isinstance(age, int | float) or not 0 <= age <= 3600:
                 raise ValueError(f"{pattern}: {age!r:.40}; give seconds, 0 to 3600")
             self._ages.append(((pattern,), float(age)))
-        self.least = min([SPEND, *[age for _, age in self._ages]])
-        """What every action allows."""
 
     def limit(self, action: str, spends: bool) -> float:
         """Return the seconds that an action allows. spends: whether it has a cost in a unit but calls."""

@@ -12,7 +12,7 @@ that is not older than the action allows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Unpack
+from typing import Any, Unpack
 
 from .charging import Charging, GateInfo
 from .errors import LeaseError, bare
@@ -116,13 +116,14 @@ class Gate:
             del failed
 
     def shadow(self, token: str, **asked: Unpack[Ask]) -> Shadow:
-        """Ask as `check` does, and answer also where it would refuse: for the time before enforcing.
+        """Ask as `check` does, or with `args` as `check_call`, and answer also where it would refuse: for the time before enforcing.
 
         What passes is charged and recorded. What would be refused is logged as a warning to
         "attenuate.shadow", counted as refused, and nothing is charged for it. NOTHING IS ENFORCED by this.
         """
         try:
-            return Shadow(self.check(token, **asked), None)
+            check: Any = self.check_call if "args" in asked else self.check  # each takes what it takes
+            return Shadow(check(token, **asked), None)
         except LeaseError as error:
             token = ""
             return shadowed(bare(error), asked.get("run"))

@@ -42,23 +42,24 @@ def revoked(charge: Charge, why: str, plans: Sequence[Plan]) -> Refused:
 def stale(action: str, age: float, limit: float) -> Refused:
     """Return the refusal of a ledger that is older than an action allows. age, limit: seconds."""
     known = "with no word from the ledger yet" if age == float("inf") else f"by a ledger of {age:.1f} s ago"
+    allowed = f"by a ledger of at most {limit:g} s" if limit else "when the ledger was asked for it"
     return Refused(
         "stale_ledger",
         f"{action} {known}",
-        allowed=f"{action} by a ledger of at most {limit:g} s",
+        allowed=f"{action} {allowed}",
         would_pass="the same request when the ledger is reached again",
     )
 
 
 def settled(name: str, state: int) -> Refused:
-    """Return the refusal of a reservation that cannot be made again."""
+    """Return the refusal of a reservation that cannot be made again. name: as it stands in a sentence."""
     if state == State.HELD:
         words = "held, with other amounts", "the same amounts as before, or another reservation id"
     else:
         words = State(state).name.lower(), "another reservation id"
     return Refused(
         "hold",
-        f"reservation {shown(name)}, which is {words[0]}",
+        f"reservation {name}, which is {words[0]}",
         allowed="one outcome for each",
         would_pass=words[1],
     )

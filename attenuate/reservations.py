@@ -12,6 +12,7 @@ from .errors import Refused
 from .fields import seconds
 from .granted import Grant
 from .refusals import settled
+from .store.base import Store
 from .store.model import Hold, Reserve, State
 from .words import brief
 
@@ -62,8 +63,16 @@ def amounts_of(hold: Hold, cost: Mapping[str, int]) -> dict[bytes, int]:
     return out
 
 
-def outcome_of(hold_id: bytes, state: State, amounts: Mapping[bytes, int], hold: Hold | None) -> Hold:
-    """Return a reservation that was settled as asked; raises Refused `hold` where it was not."""
+def settle(
+    store: Store, grant: Grant | str, state: State, cost: Mapping[str, int] | None = None, *, now: int
+) -> Hold:
+    """Settle a reservation as COMMITTED, for a cost by unit, or RELEASED; `Gate.commit` says what it raises."""
+    hold_id = id_of(grant)
+    hold = store.hold(hold_id)
+    if hold is None:
+        raise no_such(hold_id)
+    amounts = amounts_of(hold, cost or {})
+    hold = store.settle(hold_id, state, amounts, now=now)
     if hold is None:
         raise no_such(hold_id)
     wanted = [amounts.get(key, reserved) for key, reserved, _ in hold.items]

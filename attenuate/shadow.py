@@ -13,10 +13,11 @@ _LOG: Final = logging.getLogger("attenuate.shadow")
 
 
 class Ask(TypedDict, total=False):
-    """What `check` is asked, beside the token."""
+    """What `check` is asked, beside the token; with args, what `check_call` is."""
 
     action: Required[str]
     run: str | Iterable[Iterable[object]] | None
+    args: Mapping[str, object]
     facts: Mapping[str, object] | None
     cost: Mapping[str, int] | None
     binding: bytes | None

@@ -28,10 +28,12 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import build
+import cbor2
 from build import NOW
 
 from attenuate import Gate, LeaseError, Refused, Verifier
 from attenuate import grant as allows
+from attenuate.charging import Charging
 from attenuate.errors import Untrusted
 from attenuate.freshness import CHANGE, SPEND
 from attenuate.keys import Key
@@ -284,8 +286,6 @@ def _same_mark(self: View, bodies: Any, seq: int) -> None:
 
 
 def _unsigned(data: bytes, key: Key) -> Frame:
-    import cbor2
-
     try:
         _, *values, bodies = cbor2.loads(data[64:])
         return Frame(*values, tuple(bodies))
@@ -303,7 +303,7 @@ def _no_limit(self: Any, request: Any) -> None:
     pass
 
 
-def _refresh_once(self: Any, request: Any, real: Any = None) -> None:
+def _refresh_once(self: Any, request: Any) -> None:
     """Take any answer to a question as fresh, however old it is."""
     if self._fresh.limit(request.action, False) == 0:
         try:
@@ -313,8 +313,6 @@ def _refresh_once(self: Any, request: Any, real: Any = None) -> None:
     else:
         _check_age(self, request)
 
-
-from attenuate.charging import Charging  # noqa: E402
 
 _check_age = Charging._check_age
 FAULTS: dict[str, tuple[str, Any]] = {

@@ -71,12 +71,15 @@ class Place(Protocol):
 class File:
     """Files for SQLite, a new one each time."""
 
-    def __init__(self, folder: Path, number: int = 0) -> None:
-        self.folder, self.number = folder, number
-        self.address = f"sqlite:{folder / str(number)}.db"
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.number = folder, 0
+
+    @property
+    def address(self) -> str:
+        return f"sqlite:{self.folder / str(self.number)}.db"
 
     def fresh(self) -> File:
-        self.__init__(self.folder, self.number + 1)  # type: ignore[misc]
+        self.number += 1
         return self
 
     def kill(self) -> None:
@@ -812,7 +815,7 @@ class Replay:
                 for number, worker in enumerate(self.workers):
                     if number not in skipped:
                         offered, failed = worker.hear(600)
-                        self.seen["charges"] += offered
+                        self.seen["charges"] += offered - failed
                         self.seen["unavailable"] += failed
                 if phase in reopen_after:
                     self.seen["reopened"] += 1
@@ -945,7 +948,7 @@ FULL = Sizes(
     server=20,
     repeats=20,
     entries=4000,
-    charges={"memory": 350_000, "sqlite": 250_000, "redis": 200_000, "postgresql": 200_000},
+    charges={"memory": 480_000, "sqlite": 320_000, "redis": 180_000, "postgresql": 150_000},
     phases=60,
     control=4000,
 )

@@ -109,10 +109,15 @@ class Raw:
 
     def version(self) -> str:
         if self.kind == "redis":
-            return f"Redis {self.connection().info('server')['redis_version']}"
+            sync = self.connection().config_get("appendfsync")["appendfsync"]
+            return f"Redis {self.connection().info('server')['redis_version']}, appendfsync {sync}"
         if self.kind == "sqlite":
             return f"SQLite {sqlite3.sqlite_version}"
-        return f"PostgreSQL {self.connection().execute('SHOW server_version').fetchone()[0]}"
+        names = ("server_version", "fsync")
+        shown = [
+            self.connection().execute(f"SELECT current_setting('{name}')").fetchone()[0] for name in names
+        ]
+        return f"PostgreSQL {shown[0]}, fsync {shown[1]}"
 
     def close(self) -> None:
         for each in self._all:

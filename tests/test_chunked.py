@@ -134,7 +134,7 @@ def test_what_ends_a_lease_or_reserves_goes_through(reopen: Reopen) -> None:
 
 
 def test_a_stale_attempt_is_refused_after_ttl_and_a_raise_at_once(reopen: Reopen) -> None:
-    with mock.patch.object(chunked, "monotonic", lambda: clock[0]):
+    with mock.patch.object(chunked, "monotonic", side_effect=lambda: clock[0]):
         clock = [100.0]
         worker = ChunkedStore(reopen(), size=10, ttl=1.0)
         assert worker.apply([budget(1), attempt(1)], now=NOW).verdict is APPLIED
@@ -147,7 +147,7 @@ def test_a_stale_attempt_is_refused_after_ttl_and_a_raise_at_once(reopen: Reopen
 
 
 def test_the_ledger_is_looked_at_after_ttl(reopen: Reopen) -> None:
-    with mock.patch.object(chunked, "monotonic", lambda: clock[0]):
+    with mock.patch.object(chunked, "monotonic", side_effect=lambda: clock[0]):
         clock = [100.0]
         worker = ChunkedStore(reopen(), size=10, ttl=1.0)
         gate = Gate(Verifier(RING, audience="github"), worker)

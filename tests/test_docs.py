@@ -316,7 +316,7 @@ def test_the_page_of_errors_lists_every_code():
                 "s",
                 "key",
             }, stage
-    assert listed["unavailable"] == set()
+    assert listed["unavailable"] == {"store", "log"}
 
 
 def test_modules_import_as_the_table_of_contributing_says():

@@ -451,7 +451,7 @@ def test_what_is_asked_at_once_waits_for_nobody() -> None:
         for _ in range(5):
             follower.refresh()
         assert time.monotonic() - began < 1.5, "it does not wait for the thread's question"
-        with mock.patch.object(where.store, "wait", lambda *_: None):
+        with mock.patch.object(where.store, "wait", return_value=None):
             many = [threading.Thread(target=follower.refresh) for _ in range(8)]
             for thread in many:
                 thread.start()
@@ -675,7 +675,7 @@ def test_each_rule_of_taking_is_shown(clocks: Clocks, fault: str) -> None:
             clocks.__init__()  # type: ignore[misc]
             test(clocks)
 
-    with mock.patch(*hostile_feed.FAULTS[fault]):
-        with pytest.raises((AssertionError, pytest.fail.Exception, LeaseError)):
-            every()
-            ages()
+    found = (AssertionError, pytest.fail.Exception, LeaseError)
+    with mock.patch(*hostile_feed.FAULTS[fault]), pytest.raises(found):
+        every()
+        ages()

@@ -60,12 +60,6 @@ STORES: dict[str, Callable[[Path], Store]] = {
 }
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with STORES[request.param](tmp_path) as opened:
-        yield opened
-
-
 def verifier(**more: Any) -> Verifier:
     return Verifier(build.RING, audience="github", **{"clock": lambda: NOW + 1, **more})
 

@@ -30,12 +30,6 @@ from attenuate.store.memory import MemoryStore
 from attenuate.store.sqlite import SqliteStore
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with STORES[request.param](tmp_path) as opened:
-        yield opened
-
-
 def ledger_of(store: Store, at: float = NOW) -> Ledger:
     return Ledger(store, clock=lambda: at)
 

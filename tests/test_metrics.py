@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -22,10 +23,8 @@ def test_a_gate_is_told_in_numbers() -> None:
     ask: Any = {"action": "repo.read", "run": "agt_1@2", "facts": {"repo": "clord"}, "now": NOW + 1}
     token = lease(budget={"calls": 1}).token
     for _ in range(2):
-        try:
+        with contextlib.suppress(LeaseError):
             gate.check(token, **ask)
-        except LeaseError as error:
-            assert error.code == "budget"
     at = registry.get_sample_value
     assert at("attenuate_allowed_total", {"gate": "github"}) == 1
     assert at("attenuate_refused_total", {"gate": "github", "code": "budget"}) == 1

@@ -56,7 +56,9 @@ def test_the_kernel_has_the_version_of_the_package() -> None:
         assert crate["package"]["version"] == {"workspace": True}
     project = read_toml(ROOT / "pyproject.toml")["project"]
     # neither name is ours on a package index: nothing here may fetch one from there
-    assert "optional-dependencies" not in project
+    extras = project["optional-dependencies"]
+    assert set(extras) == {"postgres", "prometheus", "redis"}
+    assert not [need for needs in extras.values() for need in needs if need.startswith("attenuate")]
     assert read_toml(KERNEL / "pyproject.toml")["project"]["dynamic"] == ["version"]
 
 

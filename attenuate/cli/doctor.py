@@ -127,9 +127,9 @@ def _clock() -> Check:
 
 def _stores() -> Iterator[Check]:
     """A library that is not there is a fault only where the store needs it."""
-    for package, kind in (("redis", "redis"), ("psycopg", "postgres")):
+    for package, kind, name in (("redis", "redis", "redis"), ("psycopg", "postgresql", "'psycopg[binary]'")):
         if find_spec(package) is None:
-            hint = f"for a store at {kind}://…: pip install 'attenuate[{kind}]'"
+            hint = f"for a store at {kind}://…: pip install {name}"
             yield Check(package, True, "not installed", hint)
         else:
             yield Check(package, True, importlib.metadata.version(package))

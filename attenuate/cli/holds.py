@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from typing import Any
 
 from ..charges import parts_of
 from ..fields import moment
-from ..reservations import amounts_of, id_of, no_such, outcome_of
-from ..store import Hold, State, Store
+from ..reservations import settle
+from ..store import Hold, State
 from ..words import shown
 from .output import OK, CommandError, Console
 from .stores import add_store, address_of, opened
@@ -45,21 +44,12 @@ def holds(args: argparse.Namespace, out: Console) -> int:
             return _listed(store.holds(limit=args.limit), now, out)
         state = State.RELEASED if args.commit is None else State.COMMITTED
         try:
-            hold = _settled(store, args.commit or args.release, state, cost, now)
+            hold = settle(store, args.commit or args.release, state, cost, now=now)
         except ValueError as fault:
             raise CommandError(str(fault)) from None
     told = "freed" if state is State.RELEASED else f"charged {_amounts(hold, 2)}"
     out.show(hold.to_json(), f"{out.paint(state.name.lower(), 'green bold')} {hold.id.hex()}: {told}")
     return OK
-
-
-def _settled(store: Store, name: str, state: State, cost: Mapping[str, int], now: int) -> Hold:
-    hold_id = id_of(name)
-    hold = store.hold(hold_id)
-    if hold is None:
-        raise no_such(hold_id)
-    amounts = amounts_of(hold, cost)
-    return outcome_of(hold_id, state, amounts, store.settle(hold_id, state, amounts, now=now))
 
 
 def _listed(found: list[Hold], now: int, out: Console) -> int:

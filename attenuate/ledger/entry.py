@@ -74,7 +74,7 @@ class Selector(NamedTuple):
         return codec.encode(["revoked", self.kind, value])
 
     def __str__(self) -> str:
-        return f"{self.kind} {shown(self.value)}"
+        return f"{self.kind} {self.value if self.kind == 'block' else shown(self.value)}"
 
 
 class Mark(NamedTuple):

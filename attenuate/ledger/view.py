@@ -42,10 +42,12 @@ class View:
 
     def against(self, charges: Sequence[Charge]) -> tuple[Charge, str] | None:
         """Return the first charge of kind "revoked" that stands, with "revoked" or "suspended"."""
+        before, suspended = self._before.get, self._suspended
         for charge in charges:
-            if charge.issued_at < self._before.get(charge.key, -1):
+            key = charge[1]
+            if charge[6] < before(key, -1):
                 return charge, "revoked"
-            if charge.key in self._suspended:
+            if key in suspended:
                 return charge, "suspended"
         return None
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from .. import limits
 from .base import Store, StoreInfo
+from .chunked import ChunkedStore
 from .memory import MemoryStore
 from .model import Counter, Hold, Outcome, Reserve, State, Swept, Verdict
 
 __all__ = [
+    "ChunkedStore",
     "Counter",
     "Hold",
     "MemoryStore",

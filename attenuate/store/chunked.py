@@ -142,7 +142,7 @@ class ChunkedStore(Store):
         """Settle the chunks of these counters for what was spent; one that has expired stays charged."""
         for key in keys:
             purse = self._purses.pop(key, None)
-            if purse is not None and purse.left:
+            if purse is not None:
                 self._store.settle(purse.hold, State.COMMITTED, {key: purse.reserved - purse.left}, now=now)
 
     def _forget(self, at: float, now: int) -> None:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Generic, TypeVar
 
 from .. import limits
 from ..charges import Charge
@@ -27,6 +28,8 @@ from .model import (
     held_by,
     settle,
 )
+
+N = TypeVar("N")
 
 
 class MemoryStore(Store):
@@ -61,8 +64,9 @@ class MemoryStore(Store):
         self._ledger: list[Entry] = []
         self._head = 0
         self._seen: dict[bytes, dict[bytes, tuple[int, int]]] = defaultdict(dict)
-        self._ends = _Ends()
-        self._due = _Ends()
+        self._ends: _Ends[bytes] = _Ends()
+        self._due: _Ends[bytes] = _Ends()
+        self._unseen: _Ends[tuple[bytes, bytes]] = _Ends()
         born = int(time.time()) + limits.SKEW + limits.REPLAY_WINDOW
         self._horizon = 0 if allow_proofs_from_before else born
 
@@ -179,17 +183,16 @@ class MemoryStore(Store):
 
     def _unsee(self, now: int, limit: int) -> int:
         """Drop sightings that ended."""
-        ended = [
-            (selector, lease)
-            for selector, seen in self._seen.items()
-            for lease, (_, until) in seen.items()
-            if until <= now
-        ][:limit]
-        for selector, lease in ended:
-            del self._seen[selector][lease]
-            if not self._seen[selector]:
-                del self._seen[selector]
-        return len(ended)
+        dropped = 0
+        for pair in self._unseen.pop(now, limit):
+            selector, lease = pair
+            seen = self._seen.get(selector, {})
+            if seen.get(lease, (0, now + 1))[1] <= now:
+                del seen[lease]
+                dropped += 1
+                if not seen:
+                    del self._seen[selector]
+        return dropped
 
     def _forget(self, now: int, limit: int) -> int:
         """Drop counters and reservations that nobody can ask for any more."""
@@ -231,6 +234,8 @@ class MemoryStore(Store):
     def _note(self, lease: bytes, selectors: list[bytes], issued_at: int, until: int) -> None:
         with self._locked():
             for selector in selectors:
+                if lease not in self._seen[selector]:
+                    self._unseen.add(until, (selector, lease))
                 self._seen[selector][lease] = issued_at, until
 
     def _count(self, selector: bytes, before: int, now: int) -> int:
@@ -250,15 +255,15 @@ class MemoryStore(Store):
             self._news.notify_all()
 
 
-class _Ends:
+class _Ends(Generic[N]):
     """What ends when: names by second, the first to end at hand; each step is O(log seconds)."""
 
     def __init__(self) -> None:
-        self._at: dict[int, list[bytes]] = {}
+        self._at: dict[int, list[N]] = {}
         self._heap: list[int] = []
         self.first: float = float("inf")
 
-    def add(self, second: int, name: bytes) -> None:
+    def add(self, second: int, name: N) -> None:
         names = self._at.get(second)
         if names is None:
             self._at[second] = [name]
@@ -267,9 +272,9 @@ class _Ends:
         else:
             names.append(name)
 
-    def pop(self, now: int, limit: int) -> list[bytes]:
+    def pop(self, now: int, limit: int) -> list[N]:
         """Return names that end by now, a few seconds' worth: about `limit`."""
-        out: list[bytes] = []
+        out: list[N] = []
         while self._heap and self._heap[0] <= now and len(out) < limit:
             out += self._at.pop(heapq.heappop(self._heap))
         self.first = self._heap[0] if self._heap else float("inf")

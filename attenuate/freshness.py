@@ -15,8 +15,9 @@ SPEND: Final = 2.0
 class Freshness:
     """Seconds by action pattern. ages: {"repo.read": 60, "pay.*": 0}; the first that matches counts.
 
-    0 asks the ledger before every such action, and takes an answer at most SPEND old. What no pattern matches may be CHANGE old. A request
-    with a cost is held to SPEND, unless a pattern for its action says otherwise.
+    0 asks the ledger before every such action, and takes an answer at most SPEND old. What no pattern
+    matches may be CHANGE old. A request with a cost is held to SPEND, unless a pattern for its action
+    says otherwise.
 
     Raises TypeError or ValueError for what is no pattern or no age, at most an hour.
     """

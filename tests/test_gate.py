@@ -13,7 +13,7 @@ import pickle
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
@@ -457,7 +457,6 @@ def test_ages_by_action() -> None:
     ages = Freshness({"repo.read": 60, "repo.*": 5, "pay.*": 0})
     asked = [("repo.read", True), ("repo.x", False), ("pay.x", True), ("x", False), ("x", True)]
     assert [ages.limit(*each) for each in asked] == [60, 5, 0, CHANGE, SPEND]
-    assert (ages.least, Freshness().least, Freshness({"x": 60}).least) == (0, SPEND, SPEND)
 
 
 # --- revocation ---------------------------------------------------------------------------------------
@@ -631,6 +630,9 @@ def test_what_expired_is_swept(engine: Any, store: Store) -> None:
     assert len(store.holds()) == 1, "a gate sweeps every ten seconds"
     clock[0] += 5
     check(gate, build.lease(budget={"usd": 9}), cost={"usd": 5})
+    end = time.monotonic() + 2
+    while store.holds() and time.monotonic() < end:
+        time.sleep(0.002)  # a thread does it
     assert store.holds() == []
 
 

@@ -7,7 +7,6 @@ other agt_2@1, other notes, another key
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,7 +17,7 @@ import pytest
 from build import NOW
 from hypothesis import given
 from hypothesis import strategies as st
-from test_gate import STORES, check, gate_of
+from test_gate import check, gate_of
 
 from attenuate import KeyRing, Lease, Refused, Unavailable
 from attenuate.charges import Charge

@@ -22,9 +22,7 @@ from .verifier import Verifier
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from .async_gate import AsyncGate
-    from .gate import Gate
-    from .granted import Grant
+    from .gate import AsyncGate, Gate, Grant
     from .store import open_store
 
 __all__ = [
@@ -58,7 +56,7 @@ __all__ = [
     "under",
 ]
 
-_LATER = {"AsyncGate": "async_gate", "Gate": "gate", "Grant": "granted", "open_store": "store"}
+_LATER = {"AsyncGate": "gate", "Gate": "gate", "Grant": "gate", "open_store": "store"}
 
 
 def __getattr__(name: str) -> Any:

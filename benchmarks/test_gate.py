@@ -26,9 +26,10 @@ from unittest import mock
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from attenuate import Gate, KeyRing, Lease, Verifier, charging
+from attenuate import Gate, KeyRing, Lease, Verifier
 from attenuate.charges import Charge, plan_of
 from attenuate.fields import Terms
+from attenuate.gate import charging
 from attenuate.ledger import Follower, Mark, Selector, StoreSource, View
 from attenuate.ledger.entry import ALWAYS, REVOKE
 from attenuate.store import MemoryStore

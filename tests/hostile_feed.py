@@ -33,9 +33,9 @@ from build import NOW
 
 from attenuate import Gate, LeaseError, Refused, Verifier
 from attenuate import grant as allows
-from attenuate.charging import Charging
 from attenuate.errors import Untrusted
-from attenuate.freshness import CHANGE, SPEND
+from attenuate.gate.charging import Charging
+from attenuate.gate.freshness import CHANGE, SPEND
 from attenuate.keys import Key
 from attenuate.ledger import follow, frame
 from attenuate.ledger.entry import RESUME, REVOKE, SUSPEND, Mark, Selector
@@ -325,8 +325,8 @@ FAULTS: dict[str, tuple[str, Any]] = {
     "fresh is a flag": ("attenuate.ledger.follow.Follower.age", lambda self: 0.0 if self._frames else float("inf")),
     "a cold start is fresh": ("attenuate.ledger.follow.Follower.age", lambda self: min(_age(self), 1.0) if not self._frames else _age(self)),
     "age by the wall clock": ("attenuate.ledger.follow.Follower.age", _wall_age),
-    "no limit": ("attenuate.charging.Charging._check_age", _no_limit),
-    "any answer will do": ("attenuate.charging.Charging._check_age", _refresh_once),
+    "no limit": ("attenuate.gate.charging.Charging._check_age", _no_limit),
+    "any answer will do": ("attenuate.gate.charging.Charging._check_age", _refresh_once),
     "no signature": ("attenuate.ledger.frame.opened", _unsigned),
     "what was clear stays clear": ("attenuate.ledger.view.View.apply", _same_mark),
     "a revocation can be resumed": ("attenuate.ledger.view.REVOKE", 9),

@@ -27,7 +27,7 @@ from build import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-import attenuate.charging as charging
+import attenuate.gate.charging as charging
 from attenuate import (
     AsyncGate,
     Forbidden,
@@ -45,10 +45,10 @@ from attenuate import (
     demand,
 )
 from attenuate.charges import Plan, parts_of
-from attenuate.freshness import CHANGE, SPEND, Freshness
+from attenuate.gate.freshness import CHANGE, SPEND, Freshness
+from attenuate.gate.reservations import reservation
 from attenuate.ledger import Ledger, Selector
 from attenuate.limits import SAFE_MAX
-from attenuate.reservations import reservation
 from attenuate.store.base import Store
 from attenuate.store.memory import MemoryStore
 from attenuate.store.model import Outcome, Reserve, State, Verdict, decide
@@ -860,8 +860,8 @@ def test_no_error_carries_the_token_in_its_frames(engine: Any, kind: str) -> Non
 
 def test_the_look_at_frames_finds_a_gate_that_keeps_them() -> None:
     with (
-        mock.patch("attenuate.gate.bare", lambda error: error),
-        mock.patch("attenuate.charging.bare", lambda error: error),
+        mock.patch("attenuate.gate.gate.bare", lambda error: error),
+        mock.patch("attenuate.gate.charging.bare", lambda error: error),
     ):
         gate = gate_of(MemoryStore())
         real = gate.check
@@ -938,12 +938,12 @@ FAULTS: dict[str, tuple[str, Any, Callable[..., None]]] = {
     "no budget in threads": ("attenuate.charges.Plan.counters", _without("budget"), test_threads_get_what_there_is_and_no_more),
     "no final": ("attenuate.charges.Plan.counters", _without("final"), test_an_action_that_ends_the_lease),
     "no attempt": ("attenuate.charges.Plan.counters", _without("attempt"), test_a_stale_attempt_is_refused_at_every_level),
-    "a claim raises the register": ("attenuate.charging.plans_of", _claims_count, test_what_a_request_claims_fences_nobody_out),
+    "a claim raises the register": ("attenuate.gate.charging.plans_of", _claims_count, test_what_a_request_claims_fences_nobody_out),
     "no replay": ("attenuate.charges.Plan.counters", _without("replay"), test_a_bound_proof_counts_once),
     "no replay, reserved": ("attenuate.charges.Plan.counters", _without("replay"), test_a_replayed_proof_with_its_reservation_is_a_replay),
-    "an approval is free": ("attenuate.charging.plans_of", lambda verified: tuple(p if not n else p._replace(budgets=()) for n, p in enumerate(_plan_of(verified))), test_an_approval_is_charged),
-    "an approval is not revoked": ("attenuate.charging.plans_of", lambda verified: tuple(p if not n else p._replace(revoked=()) for n, p in enumerate(_plan_of(verified))), test_an_approval_is_charged),
-    "a reservation is anybody's": ("attenuate.charging.reservation", _id_of_the_name, test_another_lease_cannot_use_a_reservation),
+    "an approval is free": ("attenuate.gate.charging.plans_of", lambda verified: tuple(p if not n else p._replace(budgets=()) for n, p in enumerate(_plan_of(verified))), test_an_approval_is_charged),
+    "an approval is not revoked": ("attenuate.gate.charging.plans_of", lambda verified: tuple(p if not n else p._replace(revoked=()) for n, p in enumerate(_plan_of(verified))), test_an_approval_is_charged),
+    "a reservation is anybody's": ("attenuate.gate.charging.reservation", _id_of_the_name, test_another_lease_cannot_use_a_reservation),
     "a batch by halves": ("attenuate.store.memory.MemoryStore._apply", _half, test_a_parent_and_two_children_share),
     "a replay costs": ("attenuate.store.memory.MemoryStore._apply", _half, test_a_bound_proof_counts_once),
     "read, then write": ("attenuate.store.memory.MemoryStore._apply", _racy, test_threads_get_what_there_is_and_no_more),
@@ -953,9 +953,9 @@ FAULTS: dict[str, tuple[str, Any, Callable[..., None]]] = {
     "the fast path asks no ledger": ("attenuate.store.memory.MemoryStore.stands", lambda self, attempts, ledger: True, test_what_is_revoked_is_refused_by_every_check_that_starts_later),
     "the fast path looks at nothing": ("attenuate.store.memory.MemoryStore.stands", lambda self, attempts, ledger: True, _revoked_between),
     "nothing is caught up": ("attenuate.store.base.Store.apply", lambda self, charges, *, now, reserve=None, ledger=None, real=Store.apply: real(self, charges, now=now, reserve=reserve), test_what_is_revoked_is_refused_by_every_check_that_starts_later),
-    "a recorder may fail": ("attenuate.charging.Charging._record", _quiet, partial(test_what_is_not_recorded_is_not_granted, fault=OSError("full"))),
-    "the fast path is not recorded": ("attenuate.charging.Charging.peek", lambda self, verified, run, real=charging.Charging.peek: _unrecorded(self, verified, run, real), test_a_use_is_recorded_before_it_is_granted),
-    "nothing is swept": ("attenuate.charging.Charging._sweep", lambda self, at: None, test_what_expired_is_swept),
+    "a recorder may fail": ("attenuate.gate.charging.Charging._record", _quiet, partial(test_what_is_not_recorded_is_not_granted, fault=OSError("full"))),
+    "the fast path is not recorded": ("attenuate.gate.charging.Charging.peek", lambda self, verified, run, real=charging.Charging.peek: _unrecorded(self, verified, run, real), test_a_use_is_recorded_before_it_is_granted),
+    "nothing is swept": ("attenuate.gate.charging.Charging._sweep", lambda self, at: None, test_what_expired_is_swept),
     "a proof of before is taken": ("attenuate.store.memory.decide", lambda charges, rows, horizon, *rest: decide(charges, rows, 0, *rest), lambda engine, store: test_a_memory_that_has_just_begun_takes_no_proof_from_before(engine)),
 }  # fmt: skip
 

@@ -21,7 +21,7 @@ LAYERS = [
     "keys", "token", "chain", "clear", "findings",
     "call", "fields", "lease", "ring", "approval",
     "cache", "evidence", "charges", "verified", "doubts", "verify", "native", "_engine", "verifier",
-    "store", "ledger", "freshness", "granted", "refusals", "reservations", "charging", "shadow", "gate", "async_gate", "metrics",
+    "store", "ledger", "gate",
     "blockjson", "describe",
     "__init__",
     "cli", "demo", "__main__",

@@ -15,7 +15,7 @@ prometheus = pytest.importorskip("prometheus_client")
 
 
 def test_a_gate_is_told_in_numbers() -> None:
-    from attenuate.metrics import GateMetrics
+    from attenuate.gate.metrics import GateMetrics
 
     gate = Gate(Verifier(RING, audience="github"), MemoryStore())
     registry = prometheus.CollectorRegistry()

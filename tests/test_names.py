@@ -47,20 +47,22 @@ def public_members(thing: type) -> list[tuple[str, Any]]:
 def documented() -> list[tuple[str, Any]]:
     """Return every public module, class, function and method of the library, by name."""
     out: list[tuple[str, Any]] = []
-    for info in pkgutil.iter_modules(attenuate.__path__):
-        if info.name == "__main__":
-            continue  # importing it runs it
-        if info.name == "native" and info.name not in _engine.AVAILABLE:
+    for info in pkgutil.walk_packages(attenuate.__path__, "attenuate."):
+        name = info.name.removeprefix("attenuate.")
+        if name.partition(".")[0] in ("__main__", "cli", "demo"):
+            continue  # programs; importing one runs it
+        if name == "native" and name not in _engine.AVAILABLE:
             continue  # it needs the kernel
-        module = importlib.import_module(f"attenuate.{info.name}")
-        out.append((info.name, module))
+        module = importlib.import_module(info.name)
+        where = name
+        out.append((where, module))
         for name, thing in vars(module).items():
             own = getattr(thing, "__module__", None) == module.__name__
             if name.startswith("_") or not own or not (inspect.isclass(thing) or inspect.isfunction(thing)):
                 continue
-            out.append((f"{info.name}.{name}", thing))
+            out.append((f"{where}.{name}", thing))
             if inspect.isclass(thing):
-                out += [(f"{info.name}.{path}", member) for path, member in public_members(thing)]
+                out += [(f"{where}.{path}", member) for path, member in public_members(thing)]
     return out
 
 
@@ -75,11 +77,12 @@ def undocumented(things: list[tuple[str, Any]]) -> list[str]:
 
 def inherited(name: str) -> bool:
     """Say whether a method overrides one that has a docstring."""
-    module, *path = name.split(".")
-    if len(path) != 2:
+    *module, kind_name, method = name.split(".")
+    try:
+        kind = getattr(importlib.import_module(".".join(["attenuate", *module])), kind_name)
+    except (ImportError, AttributeError):
         return False
-    kind = getattr(importlib.import_module(f"attenuate.{module}"), path[0])
-    return any(said(vars(base).get(path[1])) for base in kind.__mro__[1:] if path[1] in vars(base))
+    return any(said(vars(base).get(method)) for base in kind.__mro__[1:] if method in vars(base))
 
 
 def test_every_public_name_says_what_it_does() -> None:

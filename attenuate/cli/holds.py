@@ -7,7 +7,7 @@ from typing import Any
 
 from ..charges import parts_of
 from ..fields import moment
-from ..reservations import settle
+from ..gate.reservations import settle
 from ..store import Hold, State
 from ..words import shown
 from .output import OK, CommandError, Console

@@ -14,7 +14,7 @@ from ..charges import Charge
 from ..errors import Finding
 from ..findings import clock
 from ..gate import Gate
-from ..granted import Grant
+from ..gate.grant import Grant
 from ..lease import Lease
 from ..verified import Verified
 from ..verifier import Verifier

@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 from ..call import call_binding, call_digest
 from ..errors import Finding, LeaseError, Malformed, Untrusted
 from ..gate import Gate
-from ..granted import Grant
+from ..gate.grant import Grant
 from ..jcs import load_json
 from ..ring import KeyRing
 from ..store import Store, open_store

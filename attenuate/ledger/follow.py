@@ -41,7 +41,7 @@ class Source(Protocol):
         """
 
     def close(self) -> None:
-        """Let go."""
+        """Let go of what it holds open."""
 
 
 class StoreSource:

@@ -13,15 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar, Unpack
 
+from ..errors import LeaseError, bare
+from ..ledger.follow import Follower
+from ..store.base import Store
+from ..store.model import Hold, State
+from ..verified import Verified
+from ..verifier import Verifier
 from .charging import Charging, GateInfo
-from .errors import LeaseError, bare
-from .granted import Grant, Recorder
-from .ledger.follow import Follower
+from .grant import Grant, Recorder
 from .shadow import Ask, Shadow, shadowed
-from .store.base import Store
-from .store.model import Hold, State
-from .verified import Verified
-from .verifier import Verifier
 
 T = TypeVar("T")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .charges import Charge, Plan, parts_of
-from .errors import Finding, Refused
-from .findings import clock
-from .store.model import State
-from .words import shown
+from ..charges import Charge, Plan, parts_of
+from ..errors import Finding, Refused
+from ..findings import clock
+from ..store.model import State
+from ..words import shown
 
 CODES = {"attempt": "stale_attempt"}
 """Code of a refusal where it is not the kind of the charge."""

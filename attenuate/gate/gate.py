@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
+from ..errors import LeaseError, bare
+from ..ledger.follow import Follower
+from ..store.base import Store
+from ..store.model import Hold, State
+from ..verifier import Verifier
 from .charging import Charging, GateInfo
-from .errors import LeaseError, bare
-from .granted import Grant, Recorder
-from .ledger.follow import Follower
+from .grant import Grant, Recorder
 from .shadow import Ask, Shadow, shadowed
-from .store.base import Store
-from .store.model import Hold, State
-from .verifier import Verifier
 
 
 class Gate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from .grants import check_patterns, matches
+from ..grants import check_patterns, matches
 
 CHANGE: Final = 10.0
 SPEND: Final = 2.0

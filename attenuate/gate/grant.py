@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, NoReturn, Protocol, final
 
-from .charges import Charge
-from .errors import Finding
-from .store.model import Outcome, Verdict
-from .verified import Verified
+from ..charges import Charge
+from ..errors import Finding
+from ..store.model import Outcome, Verdict
+from ..verified import Verified
 
 
 class Held(NamedTuple):

@@ -12,24 +12,24 @@ from collections import Counter as Tally
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from .cache import CacheInfo
-from .chain import ID_SIZE
-from .charges import Charge, Plan, Priced
-from .errors import LeaseError, Refused, Unavailable, bare
-from .fields import moment
+from ..cache import CacheInfo
+from ..chain import ID_SIZE
+from ..charges import Charge, Plan, Priced
+from ..errors import LeaseError, Refused, Unavailable, bare
+from ..fields import moment
+from ..ledger.follow import Follower
+from ..ledger.ledger import catch_up
+from ..ledger.view import View
+from ..store.base import Store, StoreInfo
+from ..store.model import Hold, Outcome, Reserve, State, Verdict
+from ..token import BOUND_PROOF, Proof
+from ..verified import Tip, Verified, asked_of, plans_of, tips_of
+from ..verifier import Verifier
+from ..words import shown
 from .freshness import SPEND, Freshness
-from .granted import Grant, Held, Recorder, Use, make_grant
-from .ledger.follow import Follower
-from .ledger.ledger import catch_up
-from .ledger.view import View
+from .grant import Grant, Held, Recorder, Use, make_grant
 from .refusals import revoked, settled, stale, standing
 from .reservations import reservation, settle
-from .store.base import Store, StoreInfo
-from .store.model import Hold, Outcome, Reserve, State, Verdict
-from .token import BOUND_PROOF, Proof
-from .verified import Tip, Verified, asked_of, plans_of, tips_of
-from .verifier import Verifier
-from .words import shown
 
 SWEEP: Final = 10
 """Seconds between two sweeps of the store by one gate."""

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, Required, TypedDict
 
-from .errors import Finding, LeaseError
-from .granted import Grant
+from ..errors import Finding, LeaseError
+from .grant import Grant
 
 _LOG: Final = logging.getLogger("attenuate.shadow")
 

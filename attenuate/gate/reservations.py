@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from . import limits
-from .charges import Plan, parts_of
-from .codec import encode
-from .errors import Refused
-from .fields import seconds
-from .granted import Grant
+from .. import limits
+from ..charges import Plan, parts_of
+from ..codec import encode
+from ..errors import Refused
+from ..fields import seconds
+from ..store.base import Store
+from ..store.model import Hold, Reserve, State
+from ..words import brief
+from .grant import Grant
 from .refusals import settled
-from .store.base import Store
-from .store.model import Hold, Reserve, State
-from .words import brief
 
 
 def reservation(plans: Sequence[Plan], name: str, hold_for: int | str, at: int) -> Reserve:

@@ -23,7 +23,7 @@ demo: $(VENV)/.core $(KERNEL)
 
 test: $(VENV)/.test $(KERNEL)
 	@$(BIN)/python .ci/engine.py
-	$(BIN)/python -m pytest
+	ATTENUATE_INSTALL=1 $(BIN)/python -m pytest
 ifdef KERNEL
 	$(CARGO_IN_KERNEL) test --quiet --locked --package attenuate-rules
 endif
@@ -53,10 +53,12 @@ bench: $(VENV)/.bench $(KERNEL)
 	$(BIN)/python -m benchmarks.report
 	$(BIN)/python docs/bench.py
 
-# The long runs behind the figures in tests/results: a million mutated tokens, and its control; both
-# engines asked the same.
+# The long runs behind the figures in tests/results: a million mutated tokens, and its control; hostile
+# feeds; races, kill -9 and replays over every store; both engines asked the same.
 campaign: $(VENV)/.test $(KERNEL)
 	$(BIN)/python tests/campaign.py --tokens 1000000 --seed 1 --out tests/results/mutation.json
+	$(BIN)/python tests/hostile_feed.py --sequences 100000 --out tests/results/feed.json
+	$(BIN)/python tests/state_faults.py --all --out tests/results/state.json
 ifdef KERNEL
 	$(BIN)/python tests/engines.py --random 1000000 --mutated 1000000 --out tests/results/engines.json
 endif

@@ -382,6 +382,31 @@ def test_another_lease_cannot_use_a_reservation(engine: Any, store: Store) -> No
     assert check(gate, lease.seal(), cost={"usd": 3}, reserve="r1").repeated, "the same lease, sealed"
 
 
+def test_another_call_cannot_use_a_reservation(engine: Any, store: Store) -> None:
+    gate, lease = gate_of(store), build.lease(budget={"usd": 20})
+    asked: dict[str, Any] = {"cost": {"usd": 3}, "reserve": "r1"}
+    held = check(gate, lease, **asked)
+    others = (
+        {"action": "repo.write.file"},
+        {"facts": {"repo": "clord", "path": "other"}},
+        {"facts": {"repo": "clord", "path": None}},
+    )
+    names = {held.hold}
+    for other in others:
+        granted = check(gate, lease, **asked, **other)
+        assert not granted.repeated, "it is charged anew"
+        names.add(granted.hold)
+    assert len(names) == 4
+    assert check(gate, lease, **asked).repeated, "the control: the same call again"
+
+
+def test_a_repeated_reservation_ends_when_it_was_made_to(store: Store) -> None:
+    gate, lease = gate_of(store), build.lease(budget={"calls": 3})
+    first = check(gate, lease, reserve="r1", hold_for=30)
+    again = check(gate, lease, reserve="r1", hold_for=90, now=NOW + 11)
+    assert (again.repeated, again.expires) == (True, first.expires)
+
+
 def test_a_replayed_proof_with_its_reservation_is_a_replay(engine: Any, store: Store) -> None:
     gate, lease = gate_of(store), build.lease(budget={"calls": 3})
     token, binding = bound(lease)

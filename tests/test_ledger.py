@@ -291,6 +291,29 @@ def test_a_ledger_that_went_back_is_no_answer(store: Store) -> None:
     assert len(view) == 1
 
 
+def test_another_history_is_read_anew() -> None:
+    """A backup that was restored and grew has the same numbers, for other entries."""
+    before, after = MemoryStore(), MemoryStore()
+    lost = Selector.make("agent", "lost")
+    for ledger in (before, after):
+        Ledger(ledger).revoke(Selector.make("agent", "both"), before=ALWAYS)
+    Ledger(before).revoke(lost, before=ALWAYS)
+    view = View()
+    catch_up(view, before)
+    assert view.against([_charge(lost)])
+    for name in ("x", "y"):
+        Ledger(after).revoke(Selector.make("agent", name), before=ALWAYS)
+    catch_up(view, after)  # it ends after what is known, and 2 is another there
+    assert [
+        bool(view.against([_charge(Selector.make("agent", name))])) for name in ("both", "x", "y", "lost")
+    ] == [True] * 3 + [False]
+    with mock.patch.object(View, "become"):  # the control
+        view = View()
+        catch_up(view, before)
+        catch_up(view, after)
+    assert not view.against([_charge(Selector.make("agent", "x"))])
+
+
 # --- the view -----------------------------------------------------------------------------------------
 def _charge(selector: Selector, issued_at: int = NOW) -> Charge:
     return Charge("revoked", selector.key, 0, 0, NOW + 900, issued_at=issued_at)

@@ -137,7 +137,9 @@ class Charging:
             for charge in plan.counters(request, proof)
         ]
         charges.sort(key=lambda charge: charge.kind != "budget")  # those first that a grant tells of
-        held = None if reserve is None else reservation(known.plans, reserve, hold_for, at)
+        held = None
+        if reserve is not None:
+            held = reservation(known.plans, verified.request, reserve, hold_for, at)
         outcome, refusal = None, None
         try:
             self._check_age(request)
@@ -226,6 +228,8 @@ class Charging:
 
     def _sweep_all(self, at: int) -> None:
         with contextlib.suppress(Unavailable):  # there is a next time
+            if self._follower is None:
+                self._caught_up()  # a ledger that was put in another's place has the same number for a moment
             while sum(self.store.sweep(now=at, limit=SWEPT)) >= SWEPT:
                 pass
 

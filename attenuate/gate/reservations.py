@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
+import cbor2
+
 from .. import limits
 from ..charges import Plan, parts_of
-from ..codec import encode
 from ..errors import Refused
 from ..fields import seconds
+from ..request import OPAQUE, Request
 from ..store.base import Store
 from ..store.model import Hold, Reserve, State
 from ..words import brief
@@ -17,8 +19,10 @@ from .grant import Grant
 from .refusals import settled
 
 
-def reservation(plans: Sequence[Plan], name: str, hold_for: int | str, at: int) -> Reserve:
-    """Return the reservation that a caller names; its id has the lease in it.
+def reservation(plans: Sequence[Plan], request: Request, name: str, hold_for: int | str, at: int) -> Reserve:
+    """Return the reservation that a caller names; its id has the lease in it, and what was asked.
+
+    So the same name under another lease, or for another call, is another reservation.
 
     Raises ValueError for a name or a time that is none, and where no block has a budget.
     """
@@ -29,7 +33,9 @@ def reservation(plans: Sequence[Plan], name: str, hold_for: int | str, at: int) 
     lasts = seconds(hold_for)
     if lasts > limits.MAX_HOLD:
         raise ValueError(f"hold_for {lasts} s; give at most {limits.MAX_HOLD}")
-    return Reserve(sha256(encode(["hold", plans[0].tip, name])).digest(), at + lasts)
+    facts = [[fact, None if value is OPAQUE else value] for fact, value in sorted(request.facts.items())]
+    parts = ["hold", plans[0].tip, name, request.audience, request.action, facts]
+    return Reserve(sha256(cbor2.dumps(parts)).digest(), at + lasts)
 
 
 def id_of(grant: Grant | str) -> bytes:

@@ -215,4 +215,4 @@ class Follower:
 
 
 def _untaken(asked: str, would_pass: str) -> Untrusted:
-    return Untrusted("stale_ledger", asked, would_pass=would_pass)
+    return Untrusted("frame", asked, would_pass=would_pass)

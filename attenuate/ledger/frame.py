@@ -69,7 +69,7 @@ def sign(frame: Frame, key: Key) -> bytes:
 def opened(data: bytes, key: Key) -> Frame:
     """Return the frame of signed bytes; raises Untrusted for any that the key did not sign."""
     if len(data) > MAX_FRAME or not ed25519.verify(key.public, data[:64], FEED + data[64:]):
-        raise Untrusted("signature", "a frame of the ledger", would_pass="a frame that the feed's key signed")
+        raise Untrusted("frame", "a frame of the ledger", would_pass="a frame that the feed's key signed")
     try:
         version, identity, start, end, head, at, bodies = cbor2.loads(data[64:])
         numbers = all(type(n) is int and 0 <= n <= limits.SAFE_MAX for n in (start, end, head, at))
@@ -78,6 +78,4 @@ def opened(data: bytes, key: Key) -> Frame:
             return Frame(identity, start, end, head, at, tuple(bodies))
     except Exception:
         pass
-    raise Untrusted(
-        "signature", "a frame that is signed and not well formed", would_pass="a feed of version 1"
-    )
+    raise Untrusted("frame", "a frame that is signed and not well formed", would_pass="a feed of version 1")

@@ -7,8 +7,11 @@ without its signature.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -59,6 +62,9 @@ class HttpSource:
         connection.timeout = wait + self._timeout
         if connection.sock is not None:
             connection.sock.settimeout(wait + self._timeout)
+        ended = threading.Timer(wait + self._timeout, _cut, (connection,))  # of all of it, in drops too
+        ended.daemon = True
+        ended.start()
         try:
             connection.request("GET", ask)
             answer = connection.getresponse()
@@ -68,6 +74,8 @@ class HttpSource:
         except BaseException:
             connection.close()
             raise
+        finally:
+            ended.cancel()
         self._idle.append(connection)
         if not self._open:
             self.close()
@@ -78,6 +86,13 @@ class HttpSource:
         self._open = False
         while self._idle:
             self._idle.pop().close()
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    sock = connection.sock
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def serve(feed: Feed, *, host: str = "127.0.0.1", port: int = 0) -> ThreadingHTTPServer:

@@ -93,15 +93,29 @@ class Ledger:
 
 
 def catch_up(view: View, store: Store) -> None:
-    """Bring a view to where the store's ledger stands; raises Unavailable."""
+    """Bring a view to where the store's ledger stands; raises Unavailable.
+
+    The last entry that is known is read again with those after it. Where it is another, or gone, the
+    ledger may be another history (a restored backup that grew), so all of it is read anew.
+    """
     most = 10_000
     while True:
-        head, entries = store.entries(view.seq, limit=most)
+        head, entries = store.entries(max(0, view.seq - 1), limit=most)
         if head < view.seq:
             raise store.unavailable(f"its ledger ends at {head}, and had {view.seq} before")
-        last = entries[-1].seq if len(entries) == most else head
+        full = len(entries) == most
+        if view.seq:
+            if not entries or (entries[0].seq, entries[0].at, entries[0].body) != (view.seq, *view.last):
+                anew = View()
+                catch_up(anew, store)
+                view.become(anew)
+                return
+            del entries[0]
+        last = entries[-1].seq if full else head
         view.apply([entry.body for entry in entries], last)
-        if len(entries) < most:
+        if entries and entries[-1].seq == last:
+            view.last = entries[-1].at, entries[-1].body
+        if not full:
             return
 
 

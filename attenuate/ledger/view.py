@@ -21,6 +21,8 @@ class View:
 
     def __init__(self) -> None:
         self.seq = 0
+        self.last: tuple[int, bytes] = 0, b""
+        """Time and bytes of the entry at `seq`, where it was there."""
         self.mark = object()
         self._before: dict[bytes, int] = {}
         self._suspended: set[bytes] = set()
@@ -39,6 +41,12 @@ class View:
         if entries:
             self.mark = object()  # after the change: who looked before it looks again
         self.seq = seq
+
+    def become(self, other: View) -> None:
+        """Say what another view says."""
+        self._before, self._suspended, self.last = other._before, other._suspended, other.last
+        self.mark = object()
+        self.seq = other.seq
 
     def against(self, charges: Sequence[Charge]) -> tuple[Charge, str] | None:
         """Return the first charge of kind "revoked" that stands, with "revoked" or "suspended"."""

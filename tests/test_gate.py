@@ -43,15 +43,16 @@ from attenuate import (
     approve,
     call_binding,
     demand,
+    limits,
 )
 from attenuate.charges import Plan, parts_of
 from attenuate.gate.freshness import CHANGE, SPEND, Freshness
 from attenuate.gate.reservations import reservation
-from attenuate.ledger import Ledger, Selector
+from attenuate.ledger import ALWAYS, Follower, Ledger, Selector, StoreSource
 from attenuate.limits import SAFE_MAX
 from attenuate.store.base import Store
 from attenuate.store.memory import MemoryStore
-from attenuate.store.model import Outcome, Reserve, State, Verdict, decide
+from attenuate.store.model import CHUNK_ID, Outcome, Reserve, State, Verdict, decide
 from attenuate.store.sqlite import SqliteStore
 
 STORES: dict[str, Callable[[Path], Store]] = {
@@ -310,6 +311,104 @@ def test_an_approval_is_charged(engine: Any, store: Store) -> None:
     check(gate, lease.attach(yes(1)))
 
 
+def test_an_approved_child_fences_nobody_out(engine: Any, store: Store) -> None:
+    """Its approval says its run, under the approver's key, which approves for all."""
+    key, most = build.APPROVERS[0], 2**53 - 1
+    lease = build.lease(approval=[demand("repo.read", keys=[key])])
+
+    def asked(run: str, holder: Lease = lease) -> Grant:
+        child = holder.narrow(run=run, now=NOW)
+        yes = approve(key, child, "repo.read", allow_any_arguments=True, now=NOW)
+        return check(gate, child.attach(yes), run=run)
+
+    gate = gate_of(store)
+    asked(f"agt_1@2/b@{most}", lease.narrow(now=NOW))  # a child that was handed a lease of its own
+    asked("agt_1@2/b@1")
+    keys = [c.key for c in asked("agt_1@2/b@3").verified.charges if c.kind == "attempt"]
+    ends = [row.until for row in store.read(keys) if row]
+    assert len(ends) < len(keys), "no register under the approver's key"
+
+
+def test_what_an_approval_counts_ends_with_its_token(engine: Any) -> None:
+    store, key = MemoryStore(), build.APPROVERS[0]
+    lease = build.lease(approval=[demand("repo.read", keys=[key])])
+    yes = approve(key, lease, "repo.read", allow_any_arguments=True, ttl="9d", now=NOW)
+    gate = gate_of(store)
+    verified = check(gate, lease.attach(yes)).verified
+    of_approval = [charge for charge in verified.charges if charge.kind == "budget"][-1]
+    row = store.read([of_approval.key])[0]
+    assert row is not None
+    assert row.until == NOW + 900 + limits.CLOCK_SLACK < of_approval.until
+
+
+def test_who_is_refused_writes_nothing(engine: Any, store: Store) -> None:
+    gate, lease = gate_of(store), build.lease(budget={"calls": 1})
+    run = Selector.make("run", "agt_1@2")
+    check(gate, lease)
+    assert store.count(run.key, before=ALWAYS, now=NOW) == 1, "the control: what is granted is seen"
+    for _ in range(3):
+        refused(gate, lease.narrow(now=NOW), "budget", 0)
+    ledger_of(store).revoke(run)
+    for _ in range(3):
+        refused(gate, lease.narrow(now=NOW), "revoked")
+    assert store.count(run.key, before=ALWAYS, now=NOW) == 1
+
+
+def test_a_lease_that_ended_while_it_waited_is_refused(engine: Any) -> None:
+    at = [NOW + 1]
+
+    class Slow(MemoryStore):
+        def _apply(self, *arguments: Any) -> Outcome:
+            at[0] += wait
+            return super()._apply(*arguments)
+
+    gate = Gate(verifier(clock=lambda: at[0]), Slow())
+    wait, lease = 0, build.lease(ttl=60, budget={"calls": 9})
+    check(gate, lease)
+    wait = 60
+    with pytest.raises(Forbidden) as caught:
+        check(gate, lease)
+    assert caught.value.code == "expires"
+    verified = verifier().verify(lease.token, **ASK)
+    with pytest.raises(Forbidden, match="expires"):  # in a queue of threads
+        gate.charging.charge(verified, "agt_1@2", None, "2m", None)
+
+
+def test_a_followed_revocation_that_came_meanwhile_is_refused(engine: Any) -> None:
+    ledger = MemoryStore()
+    follower = Follower(StoreSource(ledger, clock=lambda: NOW), clock=lambda: NOW, start=False)
+
+    class Slow(MemoryStore):
+        def _apply(self, *arguments: Any) -> Outcome:
+            if slow:
+                ledger_of(ledger).revoke(Selector.make("run", "agt_1@2"))
+                follower.refresh()
+            return super()._apply(*arguments)
+
+    slow = False
+    follower.refresh()
+    gate = Gate(verifier(), Slow(), ledger=follower)
+    check(gate, build.lease(budget={"calls": 9}))
+    slow = True
+    refused(gate, build.lease(budget={"calls": 9}), "revoked")
+
+
+def test_a_sweep_goes_by_the_clock_and_not_by_a_caller(engine: Any) -> None:
+    store = MemoryStore()
+    gate, lease = gate_of(store), build.lease(ttl="1d", budget={"calls": 1})
+    with mock.patch.object(store, "sweep") as sweep:
+        check(gate, lease, now=NOW + 80_000)
+        for thread in threading.enumerate():
+            if thread.name == "attenuate-sweep":
+                thread.join()
+    assert [call.kwargs["now"] for call in sweep.mock_calls if call.kwargs] == [NOW + 1]
+
+
+def test_what_is_no_recorder() -> None:
+    with pytest.raises(TypeError, match="a method record"):
+        gate_of(MemoryStore(), record=print)
+
+
 # --- reservations -------------------------------------------------------------------------------------
 def test_a_reservation_is_committed(engine: Any, store: Store) -> None:
     lease, gate = build.lease(budget={"usd": 10}), gate_of(store)
@@ -383,7 +482,7 @@ def test_another_lease_cannot_use_a_reservation(engine: Any, store: Store) -> No
 
 
 def test_another_call_cannot_use_a_reservation(engine: Any, store: Store) -> None:
-    gate, lease = gate_of(store), build.lease(budget={"usd": 20})
+    gate, lease = gate_of(store), build.lease(budget={"usd": 50})
     asked: dict[str, Any] = {"cost": {"usd": 3}, "reserve": "r1"}
     held = check(gate, lease, **asked)
     others = (
@@ -398,6 +497,11 @@ def test_another_call_cannot_use_a_reservation(engine: Any, store: Store) -> Non
         names.add(granted.hold)
     assert len(names) == 4
     assert check(gate, lease, **asked).repeated, "the control: the same call again"
+    assert not check(gate, lease, **asked, run="agt_1@2/other@7").repeated
+    opaque: dict[str, Any] = {**asked, "facts": {"repo": "clord", "x": [1, None]}}
+    assert [check(gate, lease, **opaque).repeated for _ in range(2)] == [False, False], "it cannot be told"
+    told = {**opaque, "facts": {**opaque["facts"], "call": "digest"}}
+    assert [check(gate, lease, **told).repeated for _ in range(2)] == [False, True]
 
 
 def test_a_repeated_reservation_ends_when_it_was_made_to(store: Store) -> None:
@@ -429,14 +533,18 @@ def test_what_is_no_reservation(engine: Any, store: Store) -> None:
     ):
         with pytest.raises(ValueError):
             check(gate, lease, **{"reserve": "r1", **wrong})
-    with pytest.raises(ValueError, match="nothing to reserve"):
-        check(gate, build.lease(), reserve="r1")
+    nothing = check(gate, build.lease(), reserve="r1")
+    assert (nothing.hold, gate.commit(nothing), gate.release(nothing)) == (None, None, None)
+    with pytest.raises(ValueError, match="give .unit: amount"):
+        gate.commit(check(gate, lease, reserve="r2"), 3)  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="not there"):
+        gate.release((CHUNK_ID + b"x" * 27).hex())
     for hold in (check(gate, lease), "zz", "00", 1):
         with pytest.raises(ValueError):
             gate.commit(hold)  # type: ignore[arg-type]
     with pytest.raises(Refused, match="not there"):
         gate.commit("00" * 32)
-    assert everything(store, lease) == [(1, 0)]
+    assert everything(store, lease) == [(1, 1)]
 
 
 # --- the grant ----------------------------------------------------------------------------------------
@@ -920,8 +1028,8 @@ def _claims_count(verified: Any) -> Any:
     )
 
 
-def _id_of_the_name(plans: Any, request: Any, name: str, hold_for: Any, at: int) -> Reserve:
-    return reservation(plans, request, name, hold_for, at)._replace(id=sha256(name.encode()).digest())
+def _id_of_the_name(plans: Any, request: Any, run: str, name: str, hold_for: Any, at: int) -> Reserve:
+    return reservation(plans, request, run, name, hold_for, at)._replace(id=sha256(name.encode()).digest())
 
 
 def _racy(self: Any, charges: Any, now: int, reserve: Any, ledger: Any) -> Outcome:
@@ -981,7 +1089,7 @@ FAULTS: dict[str, tuple[str, Any, Callable[..., None]]] = {
     "nothing is caught up": ("attenuate.store.base.Store.apply", lambda self, charges, *, now, reserve=None, ledger=None, real=Store.apply: real(self, charges, now=now, reserve=reserve), test_what_is_revoked_is_refused_by_every_check_that_starts_later),
     "a recorder may fail": ("attenuate.gate.charging.Charging._record", _quiet, partial(test_what_is_not_recorded_is_not_granted, fault=OSError("full"))),
     "the fast path is not recorded": ("attenuate.gate.charging.Charging.peek", lambda self, verified, run, real=charging.Charging.peek: _unrecorded(self, verified, run, real), test_a_use_is_recorded_before_it_is_granted),
-    "nothing is swept": ("attenuate.gate.charging.Charging._sweep", lambda self, at: None, test_what_expired_is_swept),
+    "nothing is swept": ("attenuate.gate.charging.Charging._sweep", lambda self: None, test_what_expired_is_swept),
     "a proof of before is taken": ("attenuate.store.memory.decide", lambda charges, rows, horizon, *rest: decide(charges, rows, 0, *rest), lambda engine, store: test_a_memory_that_has_just_begun_takes_no_proof_from_before(engine)),
 }  # fmt: skip
 

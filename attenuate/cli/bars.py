@@ -19,6 +19,7 @@ WIDTH = 24
 """Columns of a bar."""
 _BLOCKS = "█▒░"
 _ASCII = "#=."
+LEGEND = "In a bar █ is left, ▒ is held, ░ is spent; # = . where these cannot be shown."
 
 
 class Budget(NamedTuple):

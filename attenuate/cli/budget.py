@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from .. import limits
+from ..errors import LeaseError
 from ..lease import Lease
 from ..ledger import Selector
 from ..store import Store
+from ..words import either, shown
 from . import holds
-from .bars import Budget, budgets_at, budgets_of, row, tightest
+from .bars import LEGEND, Budget, budgets_at, budgets_of, row, tightest
 from .output import FAILED, OK, CommandError, Console
 from .stores import add_store, address_of, opened
 from .values import add_token, read_limits, read_token
@@ -20,16 +23,18 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     group = commands.add_parser("budget", help="look at budgets and reservations, and top budgets up")
     verbs = group.add_subparsers(metavar="VERB", dest="verb", required=True)
 
-    parser = verbs.add_parser("show", help="what is left of each block's budgets", parents=[common])
+    told = "what is left of each block's budgets"
+    parser = verbs.add_parser("show", help=told, description=f"{told}. {LEGEND}", parents=[common])
     _add_block(parser)
     add_store(parser)
     parser.set_defaults(handler=show)
 
-    parser = verbs.add_parser("top-up", help="allow more than a block says; this widens it", parents=[common])
-    parser.add_argument("--add", required=True, metavar="UNIT=N", help="how much more, such as calls=20")
-    parser.add_argument(
-        "--number", type=int, metavar="N", help="the block of the token, where several have the unit"
-    )
+    told = "allow more than a block says; this widens it"
+    parser = verbs.add_parser("top-up", help=told, description=f"{told}. {LEGEND}", parents=[common])
+    told = "how much more, such as calls=20; again for another unit"
+    parser.add_argument("--add", action="append", required=True, metavar="UNIT=N", help=told)
+    told = "the block of the token, where several have the unit; budget show has the numbers"
+    parser.add_argument("--number", type=int, metavar="N", help=told)
     _add_block(parser, units=False)
     add_store(parser)
     parser.set_defaults(handler=top_up)
@@ -64,28 +69,52 @@ def show(args: argparse.Namespace, out: Console) -> int:
 
 
 def top_up(args: argparse.Namespace, out: Console) -> int:
-    """Allow more for one budget, and show it before and after."""
+    """Allow more for budgets, and show each before and after. Nothing is changed where one cannot be."""
     lease = _lease(args)
-    units = read_limits([args.add], "--add")
-    [(unit, amount)] = units.items()
+    done: list[dict[str, Any]] = []
+    lines: list[str] = []
+    failed: LeaseError | None = None
     with opened(address_of(args)) as store:
-        before = _one(_having(store, args, lease, unit), args, unit)
-        try:
-            counter = store.top_up(before.counter._replace(extra=amount))
-        except ValueError as fault:
-            raise CommandError(str(fault)) from None
-    after = before._replace(counter=counter._replace(ceiling=before.counter.ceiling), used=True)
-    where = "that block" if before.block is None else f"block {before.block}"
-    lines = [
-        out.paint(f"{where}, {before.block_id}, may now spend {amount} more {unit}", "yellow bold"),
-        out.paint("before", "dim"),
-        row(before, out, len(unit)),
-        out.paint("after", "dim"),
-        row(after, out, len(unit)),
-        "This widens it for every lease that descends from it. Budgets of other blocks hold as before.",
-    ]
-    out.show({"before": before.to_json(), "after": after.to_json(), "added": amount}, "\n".join(lines))
+        found = []
+        for unit, amount in read_limits(args.add, "--add").items():
+            before = _one(_having(store, args, lease, unit), args, unit)
+            if amount < 1 or before.counter.extra + amount > limits.SAFE_MAX:
+                raise CommandError(f"top up by {amount}; give 1 or more, and at most 2^53-1 in all")
+            found.append((before, amount))
+        for before, amount in found:
+            try:
+                counter = store.top_up(before.counter._replace(extra=amount))
+            except ValueError as fault:  # topped up by somebody else meanwhile
+                raise CommandError(str(fault)) from None
+            except LeaseError as fault:
+                failed = fault
+                break
+            after = before._replace(counter=counter._replace(ceiling=before.counter.ceiling), used=True)
+            done.append({"before": before.to_json(), "after": after.to_json(), "added": amount})
+            lines += _topped_up(before, after, amount, out)
+    lines.append(
+        "This widens it for every lease that descends from it. Budgets of other blocks hold as before."
+    )
+    data = {"budgets": done}
+    if failed is not None:
+        if not done:
+            raise failed
+        return out.partly(data, "\n".join(lines), failed)
+    out.show(data, "\n".join(lines))
     return OK
+
+
+def _topped_up(before: Budget, after: Budget, amount: int, out: Console) -> list[str]:
+    where = "that block" if before.block is None else f"block {before.block}"
+    told = f"{where}, {before.block_id}, may now spend {amount} more {shown(before.unit)}"
+    width = len(shown(before.unit))
+    return [
+        out.paint(told, "yellow bold"),
+        out.paint("before", "dim"),
+        row(before, out, width),
+        out.paint("after", "dim"),
+        row(after, out, width),
+    ]
 
 
 def _lease(args: argparse.Namespace) -> Lease | None:
@@ -118,7 +147,8 @@ def _one(found: list[Budget], args: argparse.Namespace, unit: str) -> Budget:
         numbers = ", ".join(str(each.block) for each in found)
         raise CommandError(
             f"blocks {numbers} have a budget of {unit}",
-            "--number N says which; a call is charged to all of them, so the tightest decides",
+            "--number N says which, as attenuate budget show numbers them; "
+            "a call is charged to all of them, so the tightest decides",
         )
     if args.block is not None:
         raise CommandError(
@@ -143,7 +173,13 @@ def _text(budgets: list[Budget], lease: Lease | None, left: dict[str, int], out:
             name = f"block {last}" if each.block is None else f"block {each.block}  {last}"
             lines.append(out.paint(name, "dim"))
         lines.append(row(each, out, width))
-    if len(budgets) > len(left):
-        told = ", ".join(f"{amount} {unit}" for unit, amount in left.items())
-        lines.append(f"every block is charged, so a call can have {out.paint(told, 'bold')}")
+    gone = [unit for unit, amount in left.items() if not amount]
+    if gone or len(budgets) > len(left):
+        told = ", ".join(f"{amount} {shown(unit)}" for unit, amount in left.items())
+        so = "; every block is charged" if len(budgets) > len(left) else ""
+        if "calls" in gone:
+            so = ", so none passes"
+        elif gone:
+            so = f", so none passes that costs {either(gone)}"
+        lines.append(f"left for the next call: {out.paint(told, 'bold')}{out.paint(so, '')}")
     return "\n".join(lines)

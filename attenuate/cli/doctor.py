@@ -25,6 +25,12 @@ from .output import FAILED, OK, CommandError, Console
 from .stores import STORE, opened, shown_address
 from .values import ring_fault
 
+_LASTING = {
+    "redis": "appendonly yes, appendfsync always: docs/how-to/choose-a-store.md",
+    "postgresql": "fsync on: docs/how-to/choose-a-store.md",
+}
+"""What makes a store durable, by its name."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -139,18 +145,19 @@ def _stores() -> Iterator[Check]:
 
 
 def _store(address: str) -> Check:
-    began = time.perf_counter()
     try:
         with opened(address) as store:
+            store.entries(0, limit=1)  # connects
+            began = time.perf_counter()
             head, _ = store.entries(0, limit=1)
+            millis = (time.perf_counter() - began) * 1e3
     except LeaseError as fault:
         return Check("store", False, fault.finding.asked, f"start it, or look at {STORE}")
     except CommandError as fault:
         return Check("store", False, str(fault), fault.hint or f"look at {STORE}")
-    millis = (time.perf_counter() - began) * 1e3
     lasts = "durable" if store.durable else "NOT durable"
-    value = f"{shown_address(address)} answers in {millis:.0f} ms, {lasts}, ledger at {head}"
-    return Check("store", True, value)
+    value = f"{shown_address(address)} answers in {millis:.1f} ms, {lasts}, ledger at {head}"
+    return Check("store", True, value, "" if store.durable else f"set {_LASTING[store.name]}")
 
 
 def _key_file(name: str) -> Check:

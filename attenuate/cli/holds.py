@@ -60,6 +60,10 @@ def _listed(found: list[Hold], now: int, out: Console) -> int:
         due = f"overdue for {now - hold.expires} s" if late else f"expires in {hold.expires - now} s"
         lines.append(f"{hold.id.hex()}  {out.paint(due, 'yellow bold' if late else '')}")
         lines.append(f"  {out.paint(_amounts(hold, 1), '')}")
+        blocks = dict.fromkeys(parts_of(key)[1].hex()[:12] for key, _, _ in hold.items)
+        if blocks:
+            name = "block" if len(blocks) == 1 else "blocks"
+            lines.append(f"  {name} {', '.join(f'{each}…' for each in blocks)}")
     if overdue:
         lines.append("What is overdue stays charged; the next sweep of a gate settles it.")
     data = [{**hold.to_json(), "overdue": hold.expires <= now} for hold in found]

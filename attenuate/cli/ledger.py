@@ -8,14 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..block import HMAC
-from ..errors import Unavailable
+from ..errors import LeaseError, Unavailable
 from ..findings import clock
 from ..keys import Key
 from ..ledger import ALWAYS, Feed, Follower, FollowerInfo, Ledger, Line
 from ..ledger.entry import VERBS
 from .output import FAILED, OK, CommandError, Console
 from .revoke import name_of
-from .stores import add_store, address_of, opened, shown_address
+from .stores import add_store, address_of, has_store, is_missing, opened, shown_address
 from .values import load_ring
 
 FEED_KEYS = "feed.keys"
@@ -30,8 +30,8 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         "status", help="where it stands, its last entries, a feed's age", parents=[common]
     )
     put = parser.add_argument
-    put("--last", type=int, default=10, metavar="N", help="entries shown (default: %(default)s)")
-    put("--feed", metavar="URL", help="ask a feed too, http://HOST:PORT/ledger")
+    put("--last", type=int, default=10, metavar="N", help="entries of the store shown (default: %(default)s)")
+    put("--feed", metavar="URL", help="ask a feed, http://HOST:PORT/ledger, with a store or without one")
     put("--feed-key", metavar="KEY", help="its public key, attenuate_ed25519_public_…")
     add_store(parser)
     parser.set_defaults(handler=status)
@@ -46,6 +46,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     put("--host", default="127.0.0.1", help="(default: %(default)s; it has no TLS)")
     put("--port", type=int, default=0, help="(default: one that is free)")
+    put("--make", action="store_true", help="make the file of the store where it is not there: a first start")
     add_store(parser)
     parser.set_defaults(handler=serving)
 
@@ -58,17 +59,24 @@ def status(args: argparse.Namespace, out: Console) -> int:
             if args.last >= 0
             else f"--last {args.last}; give 0 or more"
         )
+    if args.feed is not None and not has_store(args):
+        return _feed_alone(args, out)
     address = address_of(args)
     with opened(address) as store:
         ledger = Ledger(store)
         lines = ledger.lines(last=args.last) if args.last else []
         state = ledger.state()
         identity = store.identity
-    feed = None if args.feed is None else _feed(args.feed, args.feed_key, identity)
+    feed, failed = None, None
+    if args.feed is not None:
+        try:
+            feed = _feed(args.feed, args.feed_key, identity)
+        except LeaseError as fault:
+            failed = fault
     data: dict[str, Any] = {"store": shown_address(address), "identity": identity.hex(), "seq": state.seq}
     data |= {"marks": len(state), "entries": [_entry(line) for line in lines]}
     if feed is not None:
-        data["feed"] = {"seq": feed.seq, "age": round(feed.age, 3), "marks": feed.marks}
+        data["feed"] = _feed_data(feed)
     rows = [("ledger", f"{identity.hex()[:12]}…, in {shown_address(address)}")]
     rows.append(("sequence", str(state.seq)))
     rows.append(("marks", f"{len(state)} in force"))
@@ -76,13 +84,32 @@ def status(args: argparse.Namespace, out: Console) -> int:
         behind = state.seq - feed.seq
         told = f", {behind} behind the store" if behind > 0 else ""
         rows.append(("feed", f"of this ledger, {feed.age:.1f} s old, sequence {feed.seq}{told}"))
-    text = [f"{out.paint(name.ljust(8), 'dim')}  {out.paint(words, '')}" for name, words in rows]
-    text += [_row(line, out) for line in lines]
-    out.show(data, "\n".join(text))
+    text = "\n".join([_rows(rows, out), *(_row(line, out) for line in lines)])
+    if failed is not None:
+        return out.partly(data, text, failed)
+    out.show(data, text)
     return OK
 
 
-def _feed(url: str, key: str, identity: bytes) -> FollowerInfo:
+def _rows(rows: list[tuple[str, str]], out: Console) -> str:
+    return "\n".join(f"{out.paint(name.ljust(8), 'dim')}  {out.paint(words, '')}" for name, words in rows)
+
+
+def _feed_alone(args: argparse.Namespace, out: Console) -> int:
+    """Say how a feed stands where there is no store: on the machine of a follower."""
+    feed = _feed(args.feed, args.feed_key, None)
+    rows = [("feed", f"of {urlsplit(args.feed).hostname}, {feed.age:.1f} s old")]
+    rows += [("sequence", str(feed.seq)), ("marks", f"{feed.marks} in force")]
+    rows.append(("store", "none was given, so its entries are not shown"))
+    out.show({"feed": _feed_data(feed)}, _rows(rows, out))
+    return OK
+
+
+def _feed_data(feed: FollowerInfo) -> dict[str, Any]:
+    return {"seq": feed.seq, "age": round(feed.age, 3), "marks": feed.marks}
+
+
+def _feed(url: str, key: str, identity: bytes | None) -> FollowerInfo:
     """Return how a feed stands that was asked once; raises Untrusted, Unavailable or CommandError."""
     from http.client import HTTPException  # what no other command needs, and takes long to import
 
@@ -137,7 +164,8 @@ def serving(args: argparse.Namespace, out: Console) -> int:
             FAILED,
         )
     address = address_of(args)
-    with opened(address, make=True) as store:
+    made = args.make and is_missing(address)
+    with opened(address, make=args.make, hint="--make makes it, with an empty ledger") as store:
         try:
             server = serve(Feed(store, key), host=args.host, port=args.port)
         except OverflowError:
@@ -145,13 +173,15 @@ def serving(args: argparse.Namespace, out: Console) -> int:
         with server:
             host = f"[{args.host}]" if ":" in args.host else args.host
             url = f"http://{host}:{server.server_address[1]}/ledger"
-            data = {"url": url, "key": key.public_text(), "identity": store.identity.hex()}
+            data = {"url": url, "key": key.public_text(), "identity": store.identity.hex(), "made": made}
             text = [
                 f"{out.paint('serving', 'green bold')} ledger {store.identity.hex()[:12]}… of {shown_address(address)}",
                 f"  {out.paint('at ', 'dim')} {out.paint(url, 'bold')}",
                 f"  {out.paint('key', 'dim')} {key.public_text()}",
                 out.paint("Ctrl-C ends it", "dim"),
             ]
+            if made:
+                text.insert(1, f"  {out.paint('made now, with an empty ledger', 'yellow bold')}")
             out.show({**data, "store": shown_address(address)}, "\n".join(text))
             sys.stdout.flush()
             try:

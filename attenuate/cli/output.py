@@ -80,6 +80,15 @@ class Console:
         print("\n".join(lines), file=sys.stderr)
         return code
 
+    def partly(self, data: Mapping[str, Any], text: str, error: LeaseError) -> int:
+        """Write what was found or done before an error, then the error; return the exit code."""
+        if self.as_json:
+            self.show({**data, "error": error.finding.to_json()}, "")
+            return EXIT.get(error.finding.stage, FAILED)
+        self.show(data, text)
+        sys.stdout.flush()
+        return self.fail(error)
+
     def finding(self, finding: Finding, indent: str, width: int = 0) -> str:
         """Return a finding as aligned lines: asked, allowed, would pass; wrapped to a width, if one is given."""
         styles = {"asked": "red", "allowed": "green", "would pass": "cyan"}

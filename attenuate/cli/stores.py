@@ -21,26 +21,34 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="ADDRESS", help=f"{_FORMS} (default: ${STORE})")
 
 
+def has_store(args: argparse.Namespace) -> bool:
+    """Say whether a store was given."""
+    return bool(args.store or os.environ.get(STORE))
+
+
 def address_of(args: argparse.Namespace) -> str:
     """Return the address that was given; raises CommandError where none was."""
-    address = args.store or os.environ.get(STORE, "")
-    if not address:
+    if not has_store(args):
         raise CommandError("no store", f"give --store ADDRESS ({_FORMS}), or set {STORE}")
-    return str(address)
+    return str(args.store or os.environ[STORE])
 
 
-def opened(address: str, *, make: bool = False) -> Store:
-    """Return the store at an address. make: also where its file is not there yet.
+def is_missing(address: str) -> bool:
+    """Say whether an address is of a file that is not there."""
+    kind, _, path = address.partition(":")
+    return kind == "sqlite" and bool(path) and not Path(path).exists()
+
+
+def opened(address: str, *, make: bool = False, hint: str = "a gate makes it at its first use") -> Store:
+    """Return the store at an address. make: also where its file is not there yet. hint: else, what makes it.
 
     Raises CommandError, which never repeats an address, and Unavailable.
     """
     kind, _, path = address.partition(":")
     if kind == "memory":
         raise CommandError("memory: is seen by one process alone, and ends with it", f"give {_FORMS}")
-    if kind == "sqlite" and path and not make and not Path(path).exists():
-        raise CommandError(
-            f"{path}: no such file", "a gate makes it at its first use; look at the path", FAILED
-        )
+    if not make and is_missing(address):
+        raise CommandError(f"{path}: no such file", f"{hint}; look at the path", FAILED)
     try:
         return open_store(address)
     except ImportError as fault:

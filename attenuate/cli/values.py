@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .. import limits
 from ..errors import Malformed
@@ -100,15 +100,35 @@ def save_ring(ring: KeyRing, path: str, *, overwrite: bool = False) -> None:
 
 def moment(text: str) -> int:
     """Return seconds since 1970 of digits or of an ISO 8601 time with its zone."""
+    at = -1
     if re.fullmatch(r"[0-9]{1,16}", text):
-        return int(text)
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
+        at = int(text)
+    else:
+        try:
+            time = datetime.fromisoformat(text)
+        except ValueError:
+            time = None
+        if time is not None and time.tzinfo is not None:
+            at = int(time.timestamp())
+    if not 0 <= at <= limits.SAFE_MAX:
         raise argparse.ArgumentTypeError(f"{text!r:.40} is no time; give seconds, or 2027-01-15T08:00:00Z")
-    return int(time.timestamp())
+    return at
+
+
+class Ago(NamedTuple):
+    """A time by how long ago it is."""
+
+    seconds: int
+
+
+def moment_or_ago(text: str) -> int | Ago:
+    """Return what `moment` does, or of "90s", "15m", "1h" or "1d" the time so long ago."""
+    if re.fullmatch(r"[1-9][0-9]{0,8}[smhd]", text):
+        return Ago(duration(text))
+    try:
+        return moment(text)
+    except argparse.ArgumentTypeError as fault:
+        raise argparse.ArgumentTypeError(f"{fault}, or 10m for ten minutes ago") from None
 
 
 def duration(text: str) -> int:

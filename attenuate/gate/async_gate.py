@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar, Unpack
 
-from ..errors import LeaseError, bare
+from ..errors import LeaseError, Unavailable, bare
 from ..ledger.follow import Follower
 from ..store.base import Store
 from ..store.model import Hold, State
@@ -44,6 +44,7 @@ class AsyncGate:
         threads: int = 16,
     ) -> None:
         self.charging = Charging(verifier, store, ledger=ledger, fresh=fresh, record=record)
+        self._closed = False
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="attenuate-gate")
 
     async def check(
@@ -118,11 +119,11 @@ class AsyncGate:
 
     async def commit(
         self, grant: Grant | str, cost: Mapping[str, int] | None = None, *, now: int | None = None
-    ) -> Hold:
+    ) -> Hold | None:
         """Do as `Gate.commit`."""
         return await self._run(self.charging.settle, grant, State.COMMITTED, cost, now)
 
-    async def release(self, grant: Grant | str, *, now: int | None = None) -> Hold:
+    async def release(self, grant: Grant | str, *, now: int | None = None) -> Hold | None:
         """Do as `Gate.release`."""
         return await self._run(self.charging.settle, grant, State.RELEASED, None, now)
 
@@ -131,7 +132,8 @@ class AsyncGate:
         return self.charging.info()
 
     def close(self) -> None:
-        """End the threads, when what they do is done."""
+        """End the threads, when what they do is done. The store is left open."""
+        self._closed = True
         self._threads.shutdown()
 
     async def _granted(
@@ -145,4 +147,6 @@ class AsyncGate:
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         import asyncio  # loaded already where this is awaited, and slow to load where it is not
 
+        if self._closed:
+            raise Unavailable("store", "a gate that was closed", would_pass="the same request at a new one")
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments))

@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 from ..cache import CacheInfo
 from ..chain import ID_SIZE
 from ..charges import Charge, Plan, Priced
-from ..errors import LeaseError, Refused, Unavailable, bare
+from ..errors import Forbidden, LeaseError, Refused, Unavailable, bare
 from ..fields import moment
+from ..findings import clock
 from ..ledger.follow import Follower
 from ..ledger.ledger import catch_up
 from ..ledger.view import View
@@ -57,14 +58,26 @@ class GateInfo(NamedTuple):
 class _Known:
     """What is charged under one lease and run. mark: of the view under which it was last found clear."""
 
-    __slots__ = ("attempts", "mark", "plans", "quiet", "revoked")
+    __slots__ = ("attempts", "mark", "noted", "plans", "quiet", "revoked")
 
-    def __init__(self, plans: tuple[Plan, ...]) -> None:
-        self.plans = plans
+    def __init__(self, found: tuple[Plan, ...]) -> None:
+        plans = self.plans = (found[0], *[_beside(plan, found[0].ends) for plan in found[1:]])
         self.revoked = tuple([charge for plan in plans for charge in plan.revoked])
         self.attempts = tuple([charge for plan in plans for charge in plan.attempts])
         self.quiet = not any(plan.budgets or plan.finals for plan in plans)
         self.mark: object = None
+        self.noted = False
+
+
+def _beside(plan: Plan, ends: int) -> Plan:
+    """Return what an approval is charged beside its token.
+
+    Its registers are left out: they stand under the approver's key, for runs that a holder chose, and
+    the token's own fence already. Its counters end with the token, whatever the approver wrote.
+    """
+    budgets = tuple([budget._replace(until=min(budget.until, ends)) for budget in plan.budgets])
+    finals = tuple([final._replace(until=min(final.until, ends)) for final in plan.finals])
+    return plan._replace(budgets=budgets, finals=finals, attempts=())
 
 
 class Charging:
@@ -81,6 +94,8 @@ class Charging:
     ) -> None:
         if not isinstance(verifier, Verifier) or not isinstance(store, Store):
             raise TypeError("a gate is made of a Verifier and a Store: Gate(Verifier(…), open_store(…))")
+        if record is not None and not callable(getattr(record, "record", None)):
+            raise TypeError("record= takes an object with a method record(use)")
         if fresh is not None and ledger is None:
             raise TypeError("fresh= is for a gate with ledger=; without one the store is asked each time")
         self.verifier = verifier
@@ -138,30 +153,53 @@ class Charging:
         ]
         charges.sort(key=lambda charge: charge.kind != "budget")  # those first that a grant tells of
         held = None
-        if reserve is not None:
-            held = reservation(known.plans, verified.request, reserve, hold_for, at)
-        outcome, refusal = None, None
+        if reserve is not None and any(plan.budgets for plan in known.plans):
+            held = reservation(known.plans, verified.request, verified.run, reserve, hold_for, at)
+        outcome, refusal = None, self._ended(known, at)
         try:
+            if refusal is not None:
+                raise refusal
             self._check_age(request)
             outcome = self._applied(charges, known, held, at)
             if outcome.verdict is Verdict.REFUSED:
                 refusal = standing(charges[outcome.number], outcome.found[0], known.plans)
             elif outcome.verdict is Verdict.SETTLED:
                 refusal = settled(shown(reserve), outcome.number)
-        except Refused as late:
+        except (Refused, Forbidden) as late:
             refusal = bare(late)
+        if refusal is None:
+            refusal = self._late(known, request, now)
         finding = None if refusal is None else refusal.finding
         self._record(Use(at, verified, tuple(charges), held and held.id, finding))
         if refusal is not None:
             raise refusal
         self._allowed += 1
-        self._sweep(at)
+        self._note(known)
+        self._sweep()
         units = tuple([budget.unit for plan in known.plans for budget in plan.budgets])
         hold_id, expires = (held.id, held.expires) if held else (None, 0)
         if hold_id is not None and outcome is not None and outcome.verdict is Verdict.REPEATED:
             hold = self.store.hold(hold_id)
             expires = hold.expires if hold else 0  # as it was made then
         return make_grant(Held(verified, tuple(charges), units, outcome, hold_id, expires))
+
+    def _ended(self, known: _Known, at: int) -> LeaseError | None:
+        """Return the refusal of a lease that ended since it was verified: this may have waited for a thread."""
+        ends = known.plans[0].ends
+        if at < ends:
+            return None
+        return Forbidden("expires", clock(at), allowed=f"before {clock(ends)}", would_pass="a fresh lease")
+
+    def _late(self, known: _Known, request: Priced, now: int | None) -> LeaseError | None:
+        """Return what came to stand against a request while the store was asked; what was charged stays."""
+        try:
+            self._check_age(request, ask=False)
+            against = None if self._follower is None else self._view.against(known.revoked)
+            if against is not None:
+                return revoked(*against, known.plans)
+        except Refused as late:
+            return bare(late)
+        return self._ended(known, moment(now, self.verifier.clock))
 
     def _applied(self, charges: list[Charge], known: _Known, held: Reserve | None, at: int) -> Outcome:
         view, store = self._view, self.store
@@ -181,18 +219,23 @@ class Charging:
 
     def _caught_up(self) -> int:
         """Read what the ledger has that is not known yet, and return its number."""
-        with self._catching:
+        if not self._catching.acquire(timeout=self.store.timeout):
+            raise self.store.unavailable(f"its ledger could not be read within {self.store.timeout:g} s")
+        try:
             catch_up(self._view, self.store)
             return self._view.seq
+        finally:
+            self._catching.release()
 
-    def _check_age(self, request: Priced) -> None:
+    def _check_age(self, request: Priced, ask: bool = True) -> None:
         follower = self._follower
         if follower is None:
             return
         limit = self._limit(request)
         if limit == 0:
             try:
-                follower.refresh()
+                if ask:
+                    follower.refresh()
             except Exception:
                 raise stale(request.action, follower.age(), limit) from None
             limit = SPEND  # an answer can have been held back
@@ -204,7 +247,7 @@ class Charging:
         return self._fresh.limit(request.action, spends)
 
     def _known(self, verified: Verified, tips: tuple[Tip, ...], run: str) -> _Known:
-        """Return what is charged under a lease and run; what is new is noted in the store."""
+        """Return what is charged under a lease and run."""
         key = (*[h for h, *_ in tips], run)
         known = self._plans.get(key)
         if known is not None:
@@ -212,17 +255,26 @@ class Charging:
         known = self._before.get(key)
         if known is None:
             known = _Known(plans_of(verified))
-            plan = known.plans[0]
-            names = [charge.key for charge in plan.revoked]
-            self.store.note(plan.tip[:ID_SIZE], names, issued_at=plan.revoked[0].issued_at, until=plan.ends)
         if len(self._plans) >= PLANS:  # what is used moves on; what is not is forgotten with the older half
             self._before, self._plans = self._plans, {}
         self._plans[key] = known
         return known
 
-    def _sweep(self, at: int) -> None:
+    def _note(self, known: _Known) -> None:
+        """Note a lease that was granted for the first time here, for whoever counts what a revocation ends."""
+        if not known.noted:
+            known.noted = True
+            plan = known.plans[0]
+            names = [charge.key for charge in plan.revoked]
+            with contextlib.suppress(Unavailable):
+                self.store.note(
+                    plan.tip[:ID_SIZE], names, issued_at=plan.revoked[0].issued_at, until=plan.ends
+                )
+
+    def _sweep(self) -> None:
         """Now and then let a thread settle what expired and forget what ended: no request waits for it."""
-        if at >= self._swept + SWEEP:
+        at = moment(None, self.verifier.clock)  # never a caller's
+        if not self._swept - SWEEP < at < self._swept + SWEEP:
             self._swept = at
             threading.Thread(target=self._sweep_all, args=(at,), name="attenuate-sweep", daemon=True).start()
 
@@ -252,8 +304,10 @@ class Charging:
     # --- reservations -------------------------------------------------------------------------------
     def settle(
         self, grant: Grant | str, state: State, cost: Mapping[str, int] | None, now: int | None
-    ) -> Hold:
+    ) -> Hold | None:
         """Settle a reservation: `Gate.commit` and `Gate.release`."""
+        if isinstance(grant, Grant) and grant.hold is None and not grant.charged:
+            return None  # a lease without budgets had nothing to reserve
         return settle(self.store, grant, state, cost, now=moment(now, self.verifier.clock))
 
     # --- numbers ------------------------------------------------------------------------------------

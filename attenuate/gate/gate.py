@@ -60,10 +60,10 @@ class Gate:
         """Return the grant of a request, or raise why it is refused; then nothing was charged.
 
         token to binding, now: as for `Verifier.verify`. cost: what the guard knows it costs, by
-        unit. reserve: the id of a reservation, for a cost that is only known afterwards: what the
+        unit. reserve: a name for a reservation, for a cost that is only known afterwards: what the
         budgets are charged is held until `commit` or `release`, and stays charged where neither
-        comes within `hold_for` (seconds, or text such as "2m", at most a day). The same id under
-        the same lease again changes nothing, and gives a grant that is `repeated`.
+        comes within `hold_for` (seconds, or text such as "2m", at most a day). The same
+        name for the same call under the same lease changes nothing, and gives a grant that is `repeated`.
 
         Raises Malformed, Untrusted or Forbidden as `verify` does; Refused `budget`, `final`,
         `stale_attempt`, `replay`, `revoked`, `stale_ledger` or `hold`; Unavailable where the store
@@ -137,18 +137,19 @@ class Gate:
 
     def commit(
         self, grant: Grant | str, cost: Mapping[str, int] | None = None, *, now: int | None = None
-    ) -> Hold:
+    ) -> Hold | None:
         """Charge what a reservation came to, at most what was reserved, and free the rest.
 
         grant: or the id of its reservation. cost: by unit; a unit that is not named costs what was
-        reserved. The same again changes nothing.
+        reserved. The same again changes nothing. Return the reservation as it stands; None for the
+        grant of a lease without budgets, which had nothing to reserve.
 
         Raises ValueError for a unit or an amount that was not reserved, Refused `hold` where there is no
         such reservation or its outcome was another, Unavailable.
         """
         return self.charging.settle(grant, State.COMMITTED, cost, now)
 
-    def release(self, grant: Grant | str, *, now: int | None = None) -> Hold:
+    def release(self, grant: Grant | str, *, now: int | None = None) -> Hold | None:
         """Free what a reservation held, because the action was not carried out; raises as `commit`."""
         return self.charging.settle(grant, State.RELEASED, None, now)
 

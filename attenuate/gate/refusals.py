@@ -33,35 +33,45 @@ def revoked(charge: Charge, why: str, plans: Sequence[Plan]) -> Refused:
         _, kind, value = parts_of(charge.key)
         name = f"{kind} {value.hex() if isinstance(value, bytes) else shown(value)}"
         asked = f"a lease whose {name} is {why}"
-        passes = f"the same request after {name} is resumed" if why == "suspended" else "a fresh lease"
+        passes = (
+            f"the same request after {name} is resumed" if why == "suspended" else _PASSES.get(kind, _LATER)
+        )
         return Finding("refused", "revoked", block, None, asked, f"leases whose {kind} is not", passes)
 
     return Refused("revoked", block=block, details=details)
 
 
+_PASSES = {
+    "block": "a fresh lease",
+    "run": "a lease of another run or attempt; this one has ended",
+}
+_LATER = "a lease issued after the revocation, if there may be one"
+
+
 def stale(action: str, age: float, limit: float) -> Refused:
     """Return the refusal of a ledger that is older than an action allows. age, limit: seconds."""
-    known = "with no word from the ledger yet" if age == float("inf") else f"by a ledger of {age:.1f} s ago"
-    allowed = f"by a ledger of at most {limit:g} s" if limit else "when the ledger was asked for it"
+    if not limit:
+        asked, allowed = f"{action}, which asks the ledger anew, and it did not answer", "an answer each time"
+    else:
+        known = "with no word from the ledger" if age == float("inf") else f"by a ledger of {age:.1f} s ago"
+        asked, allowed = f"{action} {known}", f"by a ledger of at most {limit:g} s"
+    passes = "the same request when the ledger is reached again"
     return Refused(
-        "stale_ledger",
-        f"{action} {known}",
-        allowed=f"{action} {allowed}",
-        would_pass="the same request when the ledger is reached again",
+        "stale_ledger", asked, allowed=f"{action} {allowed}" if limit else allowed, would_pass=passes
     )
 
 
-def settled(name: str, state: int) -> Refused:
-    """Return the refusal of a reservation that cannot be made again. name: as it stands in a sentence."""
+def settled(name: str, state: int, anew: bool = True) -> Refused:
+    """Return the refusal of a reservation that has its outcome. name: as it stands in a sentence.
+
+    anew: whether it was to be made again; else it was to be settled.
+    """
+    words = State(state).name.lower()
+    passes = "another name" if anew else f"nothing: {words} is its outcome, and what was charged stays"
     if state == State.HELD:
-        words = "held, with other amounts", "the same amounts as before, or another reservation id"
-    else:
-        words = State(state).name.lower(), "another reservation id"
+        words, passes = "held, with other amounts", "the same amounts as before, or another name"
     return Refused(
-        "hold",
-        f"reservation {name}, which is {words[0]}",
-        allowed="one outcome for each",
-        would_pass=words[1],
+        "hold", f"reservation {name}, which is {words}", allowed="one outcome for each", would_pass=passes
     )
 
 

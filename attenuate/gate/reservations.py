@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
@@ -13,28 +14,34 @@ from ..errors import Refused
 from ..fields import seconds
 from ..request import OPAQUE, Request
 from ..store.base import Store
-from ..store.model import Hold, Reserve, State
+from ..store.model import CHUNK_ID, Hold, Reserve, State
 from ..words import brief
 from .grant import Grant
 from .refusals import settled
 
 
-def reservation(plans: Sequence[Plan], request: Request, name: str, hold_for: int | str, at: int) -> Reserve:
+def reservation(
+    plans: Sequence[Plan], request: Request, run: str, name: str, hold_for: int | str, at: int
+) -> Reserve:
     """Return the reservation that a caller names; its id has the lease in it, and what was asked.
 
-    So the same name under another lease, or for another call, is another reservation.
+    So the same name under another lease or run, or for another call, is another reservation. What
+    is opaque cannot be told from another call, unless the fact `call` is stated; then none is repeated.
 
-    Raises ValueError for a name or a time that is none, and where no block has a budget.
+    Raises ValueError for a name or a time that is none.
     """
     if not isinstance(name, str) or not 0 < len(name) <= 200:
-        raise ValueError("a reservation's id is text of 1 to 200 characters")
-    if not any(plan.budgets for plan in plans):
-        raise ValueError("nothing to reserve: no block of this lease has a budget")
+        raise ValueError("a reservation's name is text of 1 to 200 characters")
     lasts = seconds(hold_for)
     if lasts > limits.MAX_HOLD:
         raise ValueError(f"hold_for {lasts} s; give at most {limits.MAX_HOLD}")
-    facts = [[fact, None if value is OPAQUE else value] for fact, value in sorted(request.facts.items())]
-    parts = ["hold", plans[0].tip, name, request.audience, request.action, facts]
+    facts: list[object] = []
+    for fact, value in sorted(request.facts.items()):
+        values = value if isinstance(value, tuple) else (value,)
+        facts.append([fact, [None if each is OPAQUE else each for each in values], isinstance(value, tuple)])
+        if OPAQUE in values and "call" not in request.facts:
+            facts.append(os.urandom(16))
+    parts = ["hold", plans[0].tip, name, request.audience, run, request.action, facts]
     return Reserve(sha256(cbor2.dumps(parts)).digest(), at + lasts)
 
 
@@ -62,9 +69,7 @@ def amounts_of(hold: Hold, cost: Mapping[str, int]) -> dict[bytes, int]:
         counters = reserved.get(unit, {})
         if not counters or type(amount) is not int or not 0 <= amount <= min(counters.values()):
             known = ", ".join(f"{min(amounts.values())} {name}" for name, amounts in reserved.items())
-            raise ValueError(
-                f"commit of {brief(amount)} {brief(unit)}; reserved is {known}, and no more is charged"
-            )
+            raise ValueError(f"commit of {brief(amount)} {brief(unit)}; reserved is {known}, and no more")
         out |= dict.fromkeys(counters, amount)
     return out
 
@@ -73,8 +78,10 @@ def settle(
     store: Store, grant: Grant | str, state: State, cost: Mapping[str, int] | None = None, *, now: int
 ) -> Hold:
     """Settle a reservation as COMMITTED, for a cost by unit, or RELEASED; `Gate.commit` says what it raises."""
+    if cost is not None and not isinstance(cost, Mapping):
+        raise ValueError(f"cost {brief(cost)}; give {{unit: amount}}")
     hold_id = id_of(grant)
-    hold = store.hold(hold_id)
+    hold = None if hold_id.startswith(CHUNK_ID) else store.hold(hold_id)
     if hold is None:
         raise no_such(hold_id)
     amounts = amounts_of(hold, cost or {})
@@ -84,7 +91,7 @@ def settle(
     wanted = [amounts.get(key, reserved) for key, reserved, _ in hold.items]
     otherwise = state is State.COMMITTED and [charged for *_, charged in hold.items] != wanted
     if hold.state is not state or otherwise:
-        raise settled(hold_id.hex(), hold.state)
+        raise settled(hold_id.hex(), hold.state, anew=False)
     return hold
 
 

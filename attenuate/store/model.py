@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .. import limits
 from ..charges import Charge, parts_of
+
+
+CHUNK_ID: Final = b"chunk"
+"""How the id of a reservation begins that is a worker's chunk; nobody else may settle it."""
 
 
 class Verdict(IntEnum):

@@ -7,11 +7,15 @@ import importlib.util
 import io
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +27,7 @@ from attenuate.cli.bars import bar, cells
 from attenuate.cli.output import Console
 from attenuate.cli.stores import shown_address
 from attenuate.store import Counter, open_store
+from attenuate.store.sqlite import SqliteStore
 
 STORE = ("--store", "sqlite:s.db")
 ASK = ("--audience", "x", "--action", "b")
@@ -106,7 +111,7 @@ def test_a_block_is_topped_up_by_its_id_once_it_was_used(run: Run, leases: tuple
     assert run(*add, "--block", block).code == 1
     assert use(run, leases[1], 50) == 0
     assert use(run, leases[1], 1) == 6
-    said = json.loads(run(*add, "--block", block).out)
+    [said] = json.loads(run(*add, "--block", block).out)["budgets"]
     assert (said["before"]["left"], said["after"]["left"], said["after"]["topped_up"]) == (0, 5, 5)
     assert use(run, leases[1], 5) == 0
     assert use(run, leases[1], 1) == 6
@@ -123,6 +128,81 @@ def test_a_budget_is_topped_up_before_its_first_use(run: Run, leases: tuple[str,
     assert run("budget", "top-up", *STORE, "--add", "cents=5", stdin=leases[1]).code == 0
     assert left(run, leases[0]) == {"calls": 9, "cents": 55}
     assert use(run, leases[0], 55) == 0
+
+
+def test_several_budgets_are_topped_up_or_none(run: Run, leases: tuple[str, str]) -> None:
+    top_up = ("budget", "top-up", *STORE, "--add", "calls=10", "--add")
+    for wrong, code in (("cents=0", 2), (f"cents={2**53}", 2), ("hours=1", 1), ("calls=1", 2), ("cents", 2)):
+        assert run(*top_up, wrong, stdin=leases[0]).code == code, wrong
+    assert left(run, leases[0]) == {"calls": 9, "cents": 50}
+    done = run(*top_up, "cents=5", stdin=leases[0])
+    for line in (
+        "may now spend 10 more calls",
+        "may now spend 5 more cents",
+        "9 left of 9 ·",
+        "19 left of 9+10 ·",
+        "50 left of 50 ·",
+        "55 left of 50+5 ·",
+    ):
+        assert line in done.out
+    said = json.loads(run(*top_up, "cents=5", "--json", stdin=leases[0]).out)["budgets"]
+    rows = [(each["added"], each["before"]["left"], each["after"]["left"]) for each in said]
+    assert rows == [(10, 19, 29), (5, 55, 60)]
+
+
+@pytest.mark.parametrize("answered", [0, 1])
+def test_what_was_topped_up_before_the_store_went_away_is_told(
+    run: Run, leases: tuple[str, str], answered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = SqliteStore.top_up
+    calls = iter(range(9))
+
+    def top_up(store: SqliteStore, counter: Counter) -> Counter:
+        if next(calls) >= answered:
+            raise store.unavailable("gone")
+        return real(store, counter)
+
+    monkeypatch.setattr(SqliteStore, "top_up", top_up)
+    words = ("budget", "top-up", *STORE, "--add", "calls=1", "--add", "cents=1")
+    done = run(*words, stdin=leases[0])
+    assert (done.code, "unavailable: store" in done.err) == (7, True)
+    assert ("may now spend 1 more calls" in done.out, "cents" in done.out) == (bool(answered), False)
+    calls = iter(range(9))
+    said = json.loads(run(*words, "--json", stdin=leases[0]).out)
+    assert (len(said.get("budgets", [])), said["error"]["stage"]) == (answered, "unavailable")
+
+
+def test_where_several_blocks_have_the_unit_the_command_with_their_numbers_is_named(
+    run: Run, leases: tuple[str, str]
+) -> None:
+    child = run("narrow", "--budget", "calls=2", stdin=leases[0]).out
+    done = run("budget", "top-up", *STORE, "--add", "calls=1", stdin=child)
+    assert (done.code, "attenuate budget show" in done.err) == (2, True)
+
+
+def test_where_nothing_is_left_it_is_said(run: Run, leases: tuple[str, str]) -> None:
+    def shown(token: str) -> str:
+        return run("budget", "show", *STORE, stdin=token).out.splitlines()[-1]
+
+    child = run("narrow", "--budget", "calls=2", stdin=leases[0]).out
+    assert shown(child) == "left for the next call: 2 calls, 50 cents; every block is charged"
+    assert use(run, child, 50) == 0
+    assert shown(child) == "left for the next call: 1 calls, 0 cents, so none passes that costs cents"
+    assert shown(leases[0]) == "left for the next call: 8 calls, 0 cents, so none passes that costs cents"
+    assert (use(run, child), use(run, child, 0)) == (6, 0)
+    assert shown(child) == "left for the next call: 0 calls, 0 cents, so none passes"
+    assert use(run, child, 0) == 6
+    assert "█ is left, ▒ is held, ░ is spent" in " ".join(run("budget", "show", "--help").out.split())
+
+
+def test_a_reservation_is_listed_with_its_blocks(run: Run, leases: tuple[str, str]) -> None:
+    held(run, leases[0], "one")
+    [block] = Lease.parse(leases[0]).block_ids
+    assert run("budget", "holds", *STORE).out.endswith(f"\n  block {block[:12]}…\n")
+    child = run("narrow", "--budget", "calls=2", stdin=leases[0]).out.strip()
+    held(run, child, "two")
+    blocks = ", ".join(f"{each[:12]}…" for each in Lease.parse(child).block_ids)
+    assert f"\n  blocks {blocks}\n" in run("budget", "holds", *STORE).out
 
 
 def test_a_lease_without_a_budget_has_no_bar(run: Run, leases: tuple[str, str]) -> None:
@@ -184,18 +264,96 @@ def test_a_dry_run_changes_nothing_and_a_suspension_ends(
     child = leases[1]
     assert use(run, child) == 0
     done = run("lease", "revoke", *words, *STORE, "--dry-run")
-    assert "1 lease, used and still alive; those never used are not known here" in done.out
+    assert "1 lease, not yet expired; those never used are not known here" in done.out
+    assert "look at the name" not in done.out
     assert "nothing was changed" in done.out
     assert use(run, child) == 0
     for verb, code in (("suspend", 6), ("resume", 0), ("revoke", 6), ("resume", 6)):
         named = [word for word in words if word != "--all" or verb == "revoke"]
-        assert run("lease", verb, *named, *STORE).code == 0
+        done = run("lease", verb, *named, *STORE)
         assert use(run, child) == code
+        assert done.code == (verb == "resume" and code == 6)  # what is revoked is not resumed
+    every = "--all" in words or "--run" in words
+    assert ("is not suspended; it is revoked, and stays so" in done.err) is every
+    assert ("; what was issued before its revocation is revoked, and stays so" in done.err) is not every
     seen = json.loads(run("ledger", "status", *STORE, "--last", "9", "--json").out)
     assert ([entry["verb"] for entry in seen["entries"]], seen["seq"]) == (
-        ["resume", "revoke", "resume", "suspend"],
-        4,
+        ["revoke", "resume", "suspend"],
+        3,
     )
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=str)
+def test_what_is_not_suspended_is_not_resumed(
+    run: Run, leases: tuple[str, str], more: tuple[str, ...]
+) -> None:
+    resume = ("lease", "resume", "--run", "agt_1@2", *STORE, *more)
+    done = run(*resume)
+    assert (done.code, done.out, "nothing was suspended: run agt_1@2 is not" in done.err) == (1, "", True)
+    assert set(json.loads(run(*resume, "--json").out)) == {"error"}
+    run("lease", "suspend", "--agent", "bot", *STORE)
+    assert run(*resume).code == 1  # the same leases by another name
+    run("lease", "suspend", "--run", "agt_1@2", *STORE)
+    run("lease", "revoke", "--run", "agt_1@2", *STORE)
+    done = run(*resume)
+    assert (done.code, "it is revoked, and stays so" in done.out) == (0, True)
+    assert json.loads(run("ledger", "status", *STORE, "--json").out)["seq"] == 3 + (not more)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "undo"),
+    [
+        ("--run", "agt_1@2", "--run agt_1@2"),
+        ("--agent", "a 'b", """--agent 'a '"'"'b'"""),
+        ("--agent", ":=3", "--agent :=3"),
+        ("--agent", ':=":=3"', """--agent ':=":=3"'"""),
+        ("--agent", ':="a\\nb"', """--agent ':="a\\nb"'"""),
+        ("--subject", "-x", "--subject=-x"),
+        ("--key", "k1/x", "--key k1/x"),
+    ],
+)
+def test_a_suspension_says_how_it_is_undone(
+    run: Run, leases: tuple[str, str], kind: str, value: str, undo: str
+) -> None:
+    done = run("lease", "suspend", f"{kind}={value}", *STORE)
+    [line] = [line for line in done.out.splitlines() if "undo" in line]
+    assert line == f"  undo    attenuate lease resume {undo}"
+    assert run(*shlex.split(line)[2:], *STORE).code == 0
+    assert "undo" not in run("lease", "suspend", f"{kind}={value}", *STORE, "--dry-run").out
+
+
+def test_a_token_is_suspended_and_resumed_by_its_block(run: Run, leases: tuple[str, str]) -> None:
+    done = run("lease", "suspend", *STORE, stdin=leases[1])
+    assert f"attenuate lease resume --block {Lease.parse(leases[1]).block_ids[-1]}\n" in done.out
+    assert run("lease", "resume", *STORE, stdin=leases[1]).code == 0
+
+
+def test_what_no_gate_has_seen_may_be_mistyped(run: Run, leases: tuple[str, str]) -> None:
+    assert use(run, leases[1]) == 0
+    told = "no gate of this store has seen one; look at the name"
+    for verb in ("revoke", "suspend"):
+        assert told in run("lease", verb, "--agent", "bto", *STORE, "--dry-run").out
+        assert told not in run("lease", verb, "--agent", "bot", *STORE, "--dry-run").out
+    done = run("lease", "revoke", "--agent", "bot", "--before", "1d", *STORE, "--dry-run")
+    assert ("0 leases, not yet expired" in done.out, told in done.out) == (True, False)
+
+
+def test_before_takes_how_long_ago(run: Run, leases: tuple[str, str]) -> None:
+    def before(word: str) -> int:
+        words = ("--before", word, "--now", "1800000000", "--dry-run", "--json")
+        return int(json.loads(run("lease", "revoke", "--agent", "bot", *words, *STORE).out)["before"])
+
+    assert [before(word) for word in ("90s", "10m", "2h", "1d")] == [
+        1800000000 - seconds for seconds in (90, 600, 7200, 86400)
+    ]
+    assert before("1799999000") == 1799999000
+    assert before("2027-01-15T08:00:00Z") == 1800000000
+    assert before("999999999d") == 0
+    for word in ("10", "10m"):
+        assert run("lease", "revoke", "--agent", "bot", "--before", word, *STORE, "--dry-run").code == 0
+    for word in ("-10m", "0m", "10 m", "10w", "yesterday", "1960-01-01T00:00:00Z", "9" * 16):
+        done = run("lease", "revoke", "--agent", "bot", f"--before={word}", *STORE, "--dry-run")
+        assert (done.code, "or 10m for ten minutes ago" in done.err) == (2, True), word
 
 
 def test_what_is_named_must_be_one_thing(run: Run, leases: tuple[str, str]) -> None:
@@ -285,6 +443,40 @@ def test_the_doctor_tries_the_store(run: Run, leases: tuple[str, str]) -> None:
     assert not doctor(ATTENUATE_STORE="nothing")["store"][0]
 
 
+@pytest.mark.parametrize("name", ["redis", "postgresql"])
+def test_the_doctor_says_what_makes_a_store_durable(
+    run: Run, leases: tuple[str, str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("ATTENUATE_STORE", "sqlite:s.db")
+    monkeypatch.setattr(SqliteStore, "name", name)
+    told = {"redis": "set appendonly yes, appendfsync always", "postgresql": "set fsync on"}
+    for durable in (False, True):
+        monkeypatch.setattr(SqliteStore, "durable", durable)
+        checks = json.loads(run("doctor", "--json").out)["checks"]
+        [check] = [each for each in checks if each["name"] == "store"]
+        hint = "" if durable else f"{told[name]}: docs/how-to/choose-a-store.md"
+        assert (check["ok"], check["hint"]) == (True, hint)
+        words = "durable" if durable else "NOT durable"
+        assert re.search(rf"answers in \d+\.\d ms, {words}, ", check["value"])
+
+
+def test_the_doctor_does_not_measure_the_connecting(
+    run: Run, leases: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = SqliteStore.entries, iter(range(9))
+
+    def entries(store: SqliteStore, after: int, *, limit: int) -> Any:
+        if next(calls) == 0:
+            time.sleep(0.5)
+        return real(store, after, limit=limit)
+
+    monkeypatch.setattr(SqliteStore, "entries", entries)
+    monkeypatch.setenv("ATTENUATE_STORE", "sqlite:s.db")
+    found = re.search(r"answers in ([0-9.]+) ms", run("doctor").out)
+    assert found
+    assert float(found[1]) < 400
+
+
 # --- the feed -------------------------------------------------------------------------------------
 @pytest.fixture
 def feed(run: Run, leases: tuple[str, str]) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
@@ -319,6 +511,47 @@ def test_a_feed_is_served_until_ctrl_c_and_its_age_is_told(
     assert (process.wait(10), process.communicate()[1]) == (0, "")
     done = run(*ask, *STORE)
     assert (done.code, "unavailable: store" in done.err) == (7, True)
+    assert re.search(r"sequence  1\nmarks     1 in force\n .* run a@1", done.out)  # the ledger all the same
+    said = json.loads(run(*ask, *STORE, "--json").out)
+    assert (said["seq"], said["error"]["stage"], "feed" in said) == (1, "unavailable", False)
+    done = run(*ask)
+    assert (done.code, done.out) == (7, "")
+
+
+def test_a_feed_is_looked_at_without_a_store(run: Run, feed: tuple[subprocess.Popen[str], str, str]) -> None:
+    _, url, key = feed
+    ask = ("ledger", "status", "--feed", url, "--feed-key", key)
+    run("lease", "revoke", "--run", "a@1", *STORE)
+    said = json.loads(run(*ask, "--json").out)
+    assert (list(said), said["feed"]["seq"], said["feed"]["marks"]) == (["feed"], 1, 1)
+    rows = dict(line.split(maxsplit=1) for line in run(*ask).out.splitlines())
+    assert re.fullmatch(r"of 127\.0\.0\.1, \d+\.\d s old", rows["feed"])
+    assert (rows["sequence"], rows["marks"]) == ("1", "1 in force")
+    other = KeyRing.generate("o", "ed25519")["o"].public_text()
+    assert run(*ask[:-1], other).code == 4
+    assert run("ledger", "status").code == 2
+
+
+def test_a_feed_of_a_mistyped_store_makes_no_file(run: Run) -> None:
+    run("keys", "new", "f", "--alg", "ed25519", "--out", "feed.keys")
+    serve = ("ledger", "serve", "--store", "sqlite:typo.db")
+    done = run(*serve)
+    assert (done.code, "typo.db: no such file" in done.err, "--make" in done.err) == (1, True, True)
+    assert not Path("typo.db").exists()
+
+
+def test_a_first_start_makes_an_empty_ledger_and_says_so(run: Run) -> None:
+    run("keys", "new", "f", "--alg", "ed25519", "--out", "feed.keys")
+    words = [sys.executable, "-m", "attenuate", "ledger", "serve", "--store", "sqlite:n.db", "--make"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    for made in (True, False):
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env) as process:
+            assert process.stdout is not None
+            text = "".join(iter(process.stdout.readline, "Ctrl-C ends it\n"))
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 0
+        assert ("made now, with an empty ledger" in text) is made
+        assert Path("n.db").exists()
 
 
 def test_a_feed_needs_a_key_of_its_own_and_both_options(run: Run, leases: tuple[str, str]) -> None:

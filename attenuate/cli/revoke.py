@@ -74,11 +74,7 @@ def change(args: argparse.Namespace, out: Console) -> int:
             before = ledger.before(selector, ALWAYS if args.all else _before(args))
         more = _resumable(ledger.state(), selector) if args.verb == "resume" else []
         count, seq = ledger.count(selector, before=before), None
-        if (
-            args.verb != "resume"
-            and not count
-            and not (before < ALWAYS and ledger.count(selector, before=ALWAYS))
-        ):
+        if args.verb != "resume" and not (count or ledger.count(selector, before=ALWAYS)):
             more.append(("", "no gate of this store has seen one; look at the name"))
         if not args.dry_run:
             seq = _append(ledger, args, selector, before, until)

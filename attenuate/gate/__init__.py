@@ -1,7 +1,7 @@
 """The gate: what stands between a request that verified and the tool that carries it out.
 
 gate = Gate(Verifier(keys, audience="github"), open_store("sqlite:state.db"))
-grant = gate.check(token, action="repo.read", run="agt_1@2", facts={"repo": "clord"})
+granted = gate.check(token, action="repo.read", run="agt_1@2", facts={"repo": "clord"})
 """
 
 from .async_gate import AsyncGate

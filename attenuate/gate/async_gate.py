@@ -1,7 +1,7 @@
 """The gate for asyncio: the same decisions, with what may block in threads of its own.
 
     gate = AsyncGate(verifier, store)
-    grant = await gate.check(token, action="repo.read", run="agt_1@2")
+    granted = await gate.check(token, action="repo.read", run="agt_1@2")
 
 Verification, and what is known without asking anybody, stay in the loop: they take microseconds.
 """

@@ -1,8 +1,8 @@
 """The gate: verify, charge, record, and then a Grant; or the reason why not, and nothing done.
 
     gate = Gate(Verifier(keys, audience="github"), open_store("sqlite:state.db"))
-    grant = gate.check(token, action="repo.read", run="agt_1@2", facts={"repo": "clord"})
-    grant.left                                                                     # {"calls": 27}
+    granted = gate.check(token, action="repo.read", run="agt_1@2", facts={"repo": "clord"})
+    granted.left                                                                     # {"calls": 27}
 
 Without `ledger` the gate reads revocations from its own store, in the same step as it charges: what
 was revoked before that step is refused, always. With a `Follower` it goes by what that knows, if

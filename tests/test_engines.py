@@ -482,3 +482,35 @@ def test_a_fault_in_one_engine_is_found(
     check = prop()
     monkeypatch.setattr(place, fault())
     finds(check)
+
+
+# --- what few random cases reach: a fault in the kernel there is found by these --------------------------
+def test_a_memory_serves_its_audience_only(engine: Any) -> None:
+    """A key of one audience: what was remembered for it is not believed for another."""
+    ring = build.RING.for_audience("github")
+    token = build.lease().token
+    theirs = ring.mint(now=NOW, **build.terms(audience=["github", "other"])).token
+    cache = engine.ChainCache(1 << 20)
+    for text in (theirs, token):
+        assert build.verdict(engine, text, ring=ring if text is theirs else build.RING, cache=cache) == build.OK
+    for warm in (cache, None):
+        verdict = build.verdict(engine, theirs, build.ask(audience="other"), ring=ring, cache=warm)
+        assert verdict == ("forbidden", "audience", 0), "V3; block 0 itself allows both"
+
+
+def test_an_empty_list_is_there(engine: Any) -> None:
+    """A deny of what is present holds for a list without elements: nothing about it is ruled out."""
+    for kind, value in (("hmac", []), ("ed25519", []), ("hmac", ["x"]), ("hmac", "x")):
+        lease = build.lease(kind, deny=[grant("repo.read", f=present())])
+        asked = build.ask(facts={"repo": "clord", "f": value})
+        assert build.verdict(engine, lease, asked) == ("forbidden", "deny", 0)
+        assert build.verdict(engine, build.lease(kind), asked) == build.OK
+
+
+def test_calls_cost_one(engine: Any) -> None:
+    verifier, token = Verifier(build.RING, audience="github"), build.lease().token
+    asked: dict[str, Any] = {"action": "repo.read", "run": "agt_1@2", "facts": build.FACTS, "now": NOW + 1}
+    verifier.verify(token, **asked, cost={"calls": 1})
+    for cost in (0, 2, -1):
+        with pytest.raises(Malformed):
+            verifier.verify(token, **asked, cost={"calls": cost})

@@ -115,7 +115,6 @@ LINES = [
     Line("an empty list holds", "constraint.rs", "if !tellable || fact.values.is_empty() {", "if !tellable {"),
     Line("optional is not looked at", "constraint.rs", "            None => self.optional,", "            None => self.optional && self.kind != UNDER,"),
     Line("hidden facts are absent", "constraint.rs", "None if request.hidden(name) => self.kind == PRESENT,", "None if request.hidden(name) => self.kind == PRESENT || self.optional,"),
-    Line("presence rules a deny out", "constraint.rs", "Some(fact) if self.kind != PRESENT => self.all_told(fact, false),", "Some(fact) => self.all_told(fact, false),"),
     Line("types do not count", "constraint.rs", "                comparable.then_some(found == (self.kind == ONE_OF))", "                Some(found == (self.kind == ONE_OF))"),
     Line("types do not count in long lists", "constraint.rs", "comparable.then_some((sorted.get(at)", "Some((sorted.get(at)"),
     Line("the neighbour in long lists", "constraint.rs", "sorted.get(at) == Some(&value)", "sorted.get(at.saturating_sub(1)) == Some(&value)"),

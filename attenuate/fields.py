@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 from . import limits
 from .block import (
@@ -42,6 +42,7 @@ from .request import make_run
 from .words import brief
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Terms(TypedDict, total=False):
@@ -94,6 +95,11 @@ def moment(now: int | None, clock: Callable[[], float] | None = None) -> int:
     if not 0 <= now <= limits.SAFE_MAX:
         raise ValueError(f"now is {brief(now)}; give whole seconds since 1970")
     return now
+
+
+def steady() -> float:
+    """Return seconds on a clock that only runs forward, also while the machine sleeps."""
+    return time.clock_gettime(_CLOCK)
 
 
 def make_fields(

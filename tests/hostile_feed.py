@@ -4,7 +4,8 @@
     python tests/hostile_feed.py --sequences 20000 --controls
 
 broker ── drops, repeats, holds back, reorders, forges, splices, cuts ── Follower ── Gate
-          and three clocks, of which two step and one does not
+  │       and three clocks, of which two step and one does not
+  └─ its store is restored from a backup, and grows again
 
 Each sequence is some twenty steps. A model that knows the true time of everything says what must not
 be: a grant after a revocation was applied, or while nothing that the broker said is young enough. The
@@ -42,7 +43,9 @@ from attenuate.ledger.entry import RESUME, REVOKE, SUSPEND, Mark, Selector
 from attenuate.ledger.follow import Follower
 from attenuate.ledger.frame import Frame
 from attenuate.ledger.view import View
+from attenuate.limits import SKEW
 from attenuate.store.memory import MemoryStore
+from attenuate.store.model import Entry
 
 BATCH = 500
 FEED = Key.generate("ed25519")
@@ -62,7 +65,7 @@ WEIGHTS = (6, 1, 2, 2, 3, 2, 1, 1, 2, 2, 1)
 
 class Sent(NamedTuple):
     """A frame as it is on the wire, and what the model knows of it. made: true time; lead: the broker's
-    clock before the true time then; ours: of this ledger, by this broker.
+    clock before the true time then; ours: of this ledger, by this broker; log: what it had then.
     """
 
     data: bytes
@@ -70,6 +73,7 @@ class Sent(NamedTuple):
     made: float
     lead: float
     ours: bool
+    log: tuple[Entry, ...]
 
 
 class World:
@@ -79,12 +83,14 @@ class World:
         self.rng = rng
         self.now = 1000.0
         self.wall = self.lead = 0.0  # by how much the verifier's and the broker's clock are wrong
-        self.stepped = False
         self.store, self.other = MemoryStore(), MemoryStore()
-        self.log: list[Mark] = []
+        self.log: tuple[Entry, ...] = ()
         self.sent: list[Sent] = []
         self.told: set[bytes] = set()
-        self.seq = 0  # the model: what was applied
+        self.applied: tuple[Entry, ...] = ()  # the model: what was applied
+        self.anew: tuple[Entry, ...] | None = None  # the model: as much of another history as was read
+        self.last = -1  # the model: the broker's time in the newest frame
+        self.fresh = float("-inf")  # the model: from when it has to be fresh
         self.until = float("-inf")  # the model: until when everything is known, at most
         self.answered = False
 
@@ -101,19 +107,31 @@ class World:
     # --- the broker -----------------------------------------------------------------------------------
     def mark(self, verb: int, which: int) -> None:
         mark = Mark(verb, NAMES[which])
-        self.log.append(mark)
-        self.store.append([mark.encode()], at=0, until=[mark.until])
+        self.store.append([mark.encode()], at=int(self.now * 1e6), until=[mark.until])
+        self.log = tuple(self.store.entries(0)[1])
         if self.rng.random() < 0.3:
             self.other.append([Mark(RESUME, NAMES[which]).encode()], at=0, until=[mark.until])
 
+    def restore(self) -> None:
+        """Lose the last entries, and go on with others."""
+        kept = self.rng.randint(0, len(self.log))
+        old, self.store = self.store, MemoryStore()
+        self.store._identity = old.identity
+        for entry in self.log[:kept]:
+            self.store.append([entry.body], at=entry.at, until=[entry.until])
+        self.log = self.log[:kept]
+        for _ in range(self.rng.randint(0, 3)):
+            self.now += 0.001
+            self.mark(self.rng.choice((REVOKE, SUSPEND, RESUME)), self.rng.randrange(3))
+
     def make(self, after: int, ours: bool = True, key: Key = FEED) -> Sent:
         made = frame.read(self.store if ours else self.other, after, self.broker_clock)
-        return Sent(frame.sign(made, key), made, self.now, self.lead, ours and key is FEED)
+        return Sent(frame.sign(made, key), made, self.now, self.lead, ours and key is FEED, self.log)
 
     # --- the source of the follower ---------------------------------------------------------------------
     def fetch(self, after: int, wait: float) -> Frame:
         """Answer as the network likes."""
-        rng, asked, wall = self.rng, self.now, self.wall
+        rng, asked, wall, clock = self.rng, self.now, self.wall, self.wall_clock()
         deed = rng.choices(DEEDS, WEIGHTS)[0]
         if deed == "late":  # on its way there, or on its way back
             self.now += rng.choice(STEPS)
@@ -143,21 +161,41 @@ class World:
         elif deed == "cut":
             data = data[: rng.randrange(len(data))]
         else:
-            self.delivered(sent, asked, wall)
+            self.delivered(sent, asked, wall, clock)
         return frame.opened(data, FEED)
 
     def close(self) -> None:
         pass
 
     # --- the model ------------------------------------------------------------------------------------
-    def delivered(self, sent: Sent, asked: float, wall: float) -> None:
-        """Note what can be known from what was delivered: no more than from each new frame that follows."""
-        if not sent.ours or sent.frame.start != self.seq:
+    def delivered(self, sent: Sent, asked: float, wall: float, clock: float) -> None:
+        """Note what can be known from what was delivered: no more than from each new frame that follows.
+
+        What was there before it is compared by all of it, and not by its digest.
+        """
+        got, anew = sent.frame, self.anew
+        known = self.applied if anew is None else anew
+        if not sent.ours or got.start != len(known) or got.end < got.start or got.at > (clock + SKEW) * 1000:
             return
-        self.seq = sent.frame.end
+        newer = got.at > self.last
+        if sent.log[: got.start] != known:
+            if newer:
+                self.anew = ()
+            return
+        if anew is not None and not newer:
+            return
+        known = sent.log[: got.end]
+        if anew is not None and got.end < got.head:
+            self.anew = known
+            return
+        self.applied, self.anew = known, None
         self.answered = True
-        if sent.data in self.told or sent.frame.end != sent.frame.head:
+        if sent.data in self.told or got.end != got.head:
+            self.last = max(self.last, got.at)
             return
+        if newer or got.end > got.start:
+            self.fresh = max(self.fresh, asked - max(0.0, clock - got.at / 1000))
+        self.last = max(self.last, got.at)
         self.told.add(sent.data)
         # the verifier's clock is trusted: by as much as it is behind the broker's a frame looks younger
         behind = max(0.0, sent.lead - wall)
@@ -165,7 +203,8 @@ class World:
 
     def caught(self, which: int) -> bool:
         """Say whether a lease is revoked or suspended by what was applied."""
-        verbs = [mark.verb for mark in self.log[: self.seq] if mark.selector == NAMES[which]]
+        marks = [Mark.decode(entry.body) for entry in self.applied]
+        verbs = [mark.verb for mark in marks if mark.selector == NAMES[which]]
         return REVOKE in verbs or [verb for verb in verbs if verb != REVOKE][-1:] == [SUSPEND]
 
 
@@ -200,8 +239,9 @@ def play(seed: str, verifier: Verifier) -> tuple[Counter[str], list[str]]:
                 world.now += rng.choice(STEPS)
             elif what < 0.55:
                 world.mark(rng.choice((REVOKE, SUSPEND, SUSPEND, RESUME)), rng.randrange(3))
-            elif what < 0.60:
-                world.stepped = True
+            elif what < 0.58:
+                world.restore()
+            elif what < 0.62:
                 if rng.random() < 0.6:
                     world.wall += rng.choice(JUMPS)
                 else:
@@ -236,8 +276,8 @@ def ask(world: World, gate: Gate, limits: dict[str, float], counts: Counter[str]
         )
     except Refused as error:
         counts[error.code] += 1
-        if error.code == "stale_ledger" and not world.stepped and limit and world.now - world.until <= limit:
-            return f"{action} was refused by a ledger of {world.now - world.until:.3f} s"
+        if error.code == "stale_ledger" and limit and world.now - world.fresh <= limit - 1e-6:
+            return f"{action} was refused by a ledger of {world.now - world.fresh:.3f} s"
         if error.code == "revoked" and not world.caught(which):
             return f"{action} was refused for a revocation that is none"
         return ""
@@ -255,7 +295,7 @@ def ask(world: World, gate: Gate, limits: dict[str, float], counts: Counter[str]
 
 
 # --- faults, each of which must be found -----------------------------------------------------------------
-_take, _apply, _age, _opened = Follower.take, View.apply, Follower.age, frame.opened
+_take, _apply, _become, _age, _opened = Follower.take, View.apply, View.become, Follower.age, frame.opened
 
 
 def _taker(skip: str) -> Callable[..., None]:
@@ -272,11 +312,28 @@ def _taker(skip: str) -> Callable[..., None]:
             sent, wall = follow.steady(), got.at / 1000
         elif skip == "repeats":
             self._last = -1
+        elif skip == "the history":
+            got = got._replace(before=self._next.last)
+        elif skip == "what is old" and self._anew is not None:
+            self._last, last = -1, self._last
+            try:
+                return _take(self, got, sent=sent, wall=wall)
+            finally:
+                self._last = max(self._last, last)
+        elif skip == "the end of what is read anew" and self._anew is not None:
+            got = got._replace(head=got.end)
         elif skip == "the head":
             got = got._replace(head=got.end)
         _take(self, got, sent=sent, wall=wall)
 
     return take
+
+
+def _both(self: View, other: View) -> None:
+    """Keep what the history said that was left, as a fault."""
+    (before, suspended), mine = other._said, self._said
+    _become(self, other)
+    self._said = {**mine[0], **before}, mine[1] | suspended
 
 
 def _same_mark(self: View, bodies: Any, seq: int) -> None:
@@ -287,8 +344,8 @@ def _same_mark(self: View, bodies: Any, seq: int) -> None:
 
 def _unsigned(data: bytes, key: Key) -> Frame:
     try:
-        _, *values, bodies = cbor2.loads(data[64:])
-        return Frame(*values, tuple(bodies))
+        _, *values, bodies, before, last = cbor2.loads(data[64:])
+        return Frame(*values, tuple(bodies), before, last)
     except Exception:
         raise Untrusted("signature") from None
 
@@ -322,6 +379,11 @@ FAULTS: dict[str, tuple[str, Any]] = {
     "fresh from the receipt": ("attenuate.ledger.follow.Follower.take", _taker("the time of asking")),
     "repeated heartbeats are taken": ("attenuate.ledger.follow.Follower.take", _taker("repeats")),
     "a part of a snapshot is fresh": ("attenuate.ledger.follow.Follower.take", _taker("the head")),
+    "no look at the history": ("attenuate.ledger.follow.Follower.take", _taker("the history")),
+    "an old snapshot is taken for another history": ("attenuate.ledger.follow.Follower.take", _taker("what is old")),
+    "another history in part": ("attenuate.ledger.follow.Follower.take", _taker("the end of what is read anew")),
+    "another history is applied to the old": ("attenuate.ledger.view.View.become", _both),
+    "a clock far ahead is believed": ("attenuate.ledger.follow.limits.SKEW", 10**9),
     "fresh is a flag": ("attenuate.ledger.follow.Follower.age", lambda self: 0.0 if self._frames else float("inf")),
     "a cold start is fresh": ("attenuate.ledger.follow.Follower.age", lambda self: min(_age(self), 1.0) if not self._frames else _age(self)),
     "age by the wall clock": ("attenuate.ledger.follow.Follower.age", _wall_age),

@@ -19,6 +19,7 @@ from attenuate.charges import Charge
 from attenuate.store import Counter, MemoryStore, Outcome, Reserve, Store, Verdict, open_store
 from attenuate.store.model import decide
 
+AHEAD = 10**12
 TTL = 60
 """Seconds for which the forgetful twin keeps a proof, from when it saw it."""
 PUT = {
@@ -226,6 +227,8 @@ def opened(address: str, twin: str = "", timeout: float = 30.0, proofs_from_befo
         inner: Store = MemoryStore(allow_proofs_from_before=proofs_from_before)
     else:
         inner = open_store(address, timeout=timeout)
+        if hasattr(inner, "_ahead"):
+            inner._ahead = AHEAD  # runs sweep in the future
     return TWINS[twin](inner, address) if twin else inner
 
 

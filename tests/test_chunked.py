@@ -18,10 +18,11 @@ import pytest
 from build import RING, lease
 from test_store import NOW, attempt, budget, final, replay
 
-from attenuate import Gate, Refused, Unavailable, Verifier
+from attenuate import Gate, Refused, Unavailable, Verifier, fields
 from attenuate.ledger import Ledger, Selector
 from attenuate.store import MemoryStore, Reserve, State, Store, Verdict, chunked
 from attenuate.store.chunked import ChunkedStore
+from attenuate.store.model import CHUNK_ID
 
 APPLIED, REPEATED, REFUSED, BEHIND, SETTLED = Verdict
 Reopen = Callable[..., Store]
@@ -134,7 +135,7 @@ def test_what_ends_a_lease_or_reserves_goes_through(reopen: Reopen) -> None:
 
 
 def test_a_stale_attempt_is_refused_after_ttl_and_a_raise_at_once(reopen: Reopen) -> None:
-    with mock.patch.object(chunked, "monotonic", side_effect=lambda: clock[0]):
+    with mock.patch.object(chunked, "steady", side_effect=lambda: clock[0]):
         clock = [100.0]
         worker = ChunkedStore(reopen(), size=10, ttl=1.0)
         assert worker.apply([budget(1), attempt(1)], now=NOW).verdict is APPLIED
@@ -147,7 +148,7 @@ def test_a_stale_attempt_is_refused_after_ttl_and_a_raise_at_once(reopen: Reopen
 
 
 def test_the_ledger_is_looked_at_after_ttl(reopen: Reopen) -> None:
-    with mock.patch.object(chunked, "monotonic", side_effect=lambda: clock[0]):
+    with mock.patch.object(chunked, "steady", side_effect=lambda: clock[0]):
         clock = [100.0]
         worker = ChunkedStore(reopen(), size=10, ttl=1.0)
         gate = Gate(Verifier(RING, audience="github"), worker)
@@ -177,6 +178,170 @@ def test_a_fork_does_not_spend_the_same_chunk_again() -> None:
         os._exit(0 if refused and not worker._purses else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert worker._purses
+
+
+class Slow(MemoryStore):
+    """Every answer takes a round trip."""
+
+    def _apply(self, *arguments: Any) -> Any:
+        time.sleep(0.02)
+        return super()._apply(*arguments)
+
+    def _settle(self, *arguments: Any) -> Any:
+        time.sleep(0.02)
+        return super()._settle(*arguments)
+
+
+def test_who_has_no_budget_left_keeps_nobody_waiting() -> None:
+    worker = ChunkedStore(Slow(timeout=0.5), size=1000, ttl=60)
+    victim, spent = budget(1, 100_000, "victim"), budget(1, 1, "spent")
+    for charge in (victim, spent):
+        assert worker.apply([charge], now=NOW).verdict is APPLIED
+    stop = threading.Event()
+    failed: list[Unavailable] = []
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                assert worker.apply([spent], now=NOW).verdict is REFUSED
+            except Unavailable as error:
+                failed.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.1)
+    took = []
+    for _ in range(30):
+        began = time.perf_counter()
+        assert worker.apply([victim], now=NOW).verdict is APPLIED
+        took.append(time.perf_counter() - began)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(took)[15] < 0.01  # not one round trip
+    assert not failed
+
+
+def test_who_stands_still_stops_one_counter_only() -> None:
+    worker = ChunkedStore(MemoryStore(timeout=0.3), size=10, ttl=60)
+    names = [f"n{number}" for number in range(200)]
+    worker.apply([budget(1, 100, "n0")], now=NOW)
+    stripe = worker._stripes[hash(budget(1, name="new").key) % chunked.STRIPES]
+    with stripe:
+        assert worker.apply([budget(1, 100, "n0")], now=NOW).verdict is APPLIED  # out of its purse
+        with pytest.raises(Unavailable, match=r"no answer within 0.3 s"):
+            worker.apply([budget(1, 100, "new")], now=NOW)
+        other = next(
+            n for n in names if worker._stripes[hash(budget(1, name=n).key) % chunked.STRIPES] != stripe
+        )
+        assert worker.apply([budget(1, 100, other)], now=NOW).verdict is APPLIED
+
+
+def test_threads_that_draw_of_one_counter_in_two_orders_lose_nothing(reopen: Reopen) -> None:
+    worker = ChunkedStore(reopen(timeout=20), size=5, ttl=60)
+    parent = budget(1, 150, "parent")
+    granted: list[int] = []
+
+    def work(number: int) -> None:
+        child = budget(1, 40, f"child{number % 4}")
+        batch = [parent, child] if number % 2 else [child, parent]
+        granted.append(sum(worker.apply(batch, now=NOW).verdict is APPLIED for _ in range(40)))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    worker.give_back(now=NOW)
+    keys = [parent.key, *[budget(1, 40, f"child{n}").key for n in range(4)]]
+    rows = [row for row in worker.read(keys) if row]
+    assert len(granted) == 8
+    assert sum(granted) == rows[0].spent == sum(row.spent for row in rows[1:])
+    assert 140 < rows[0].spent <= 150
+    assert [row.held for row in rows] == [0] * 5
+    assert worker.holds() == []
+
+
+def test_a_purse_that_another_emptied_is_asked_for_again() -> None:
+    worker = ChunkedStore(MemoryStore(), size=2)
+    learnt = worker._learnt
+    tries: list[int] = []
+
+    def emptied(*arguments: Any) -> Any:
+        out = learnt(*arguments)
+        tries.append(1)
+        if len(tries) < 3:
+            worker._purses[budget(1).key].left = 0
+        return out
+
+    with mock.patch.object(worker, "_learnt", emptied):
+        assert worker.apply([budget(1, 100)], now=NOW).verdict is APPLIED
+    assert len(tries) == 3
+    with mock.patch.object(worker, "_learnt", lambda *a: (learnt(*a), worker._purses.clear())[0]):
+        assert worker.apply([budget(3, 100)], now=NOW).verdict is APPLIED  # in the end as it is
+    assert at(worker).spent == 4 + 1 + 3  # of two chunks that were emptied, of the third, and as it is
+    assert at(worker).held == chunked.TRIES * 6
+
+
+def test_a_cost_of_nothing_is_charged(reopen: Reopen) -> None:
+    worker = ChunkedStore(reopen(), size=10)
+    assert worker.apply([budget(0)], now=NOW) == (APPLIED, 0, (10,))
+    assert worker.apply([budget(0)], now=NOW) == (APPLIED, 0, (10,))
+    assert worker.holds() == []
+    assert worker.apply([budget(1)], now=NOW) == (APPLIED, 0, (9,))
+    assert worker.apply([budget(0), budget(0, 5, "y")], now=NOW) == (APPLIED, 0, (9, 5))
+
+
+def test_its_own_chunks_refuse_nothing_of_its_own(reopen: Reopen) -> None:
+    worker = ChunkedStore(reopen(), size=10)
+    worker.apply([budget(1)], now=NOW)
+    assert at(worker).held == 10
+    assert worker.apply([budget(2)], now=NOW, reserve=Reserve(b"i" * 32, NOW + 60)).verdict is APPLIED
+    worker.apply([budget(1)], now=NOW)
+    proof = replay(until=int(time.time()) + 300)
+    assert worker.apply([budget(1), proof], now=NOW).verdict is APPLIED
+    worker.apply([budget(1)], now=NOW)
+    assert worker.apply([final(1), budget(1)], now=NOW).verdict is APPLIED
+    assert worker.apply([final(1), budget(1)], now=NOW) == (REFUSED, 0, (1,))
+    assert worker.apply([replay(b"m", proof.until), budget(4)], now=NOW) == (REFUSED, 1, (3,))
+    worker.give_back(now=NOW)
+    assert (at(worker).spent, at(worker).held) == (5, 2)
+
+
+def test_after_close_nothing_is_granted() -> None:
+    worker = ChunkedStore(MemoryStore(), size=10, ttl=60)
+    for _ in range(2):
+        worker.apply([budget(1), attempt(1)], now=NOW, ledger=0)
+    assert worker.stands([attempt(1)], 0)
+    worker.close()
+    assert not worker.stands([attempt(1)], 0)
+    for charges in ([budget(1), attempt(1)], [attempt(1)], [final(1)], []):
+        with pytest.raises(Unavailable, match=r"closed.*opened anew"):
+            worker.apply(charges, now=NOW, ledger=0)
+
+
+def test_chunks_are_told_from_reservations(reopen: Reopen) -> None:
+    worker = ChunkedStore(reopen(), size=10)
+    worker.apply([budget(1), budget(1, name="y")], now=NOW)
+    ids = [hold.id for hold in worker.holds()]
+    assert len(set(ids)) == 2
+    assert all(each.startswith(CHUNK_ID) and len(each) == 32 for each in ids)
+
+
+def test_what_is_known_grows_old_while_the_machine_sleeps() -> None:
+    assert chunked.steady is fields.steady
+    assert abs(fields.steady() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 5
+
+
+def test_what_ended_is_forgotten() -> None:
+    worker = ChunkedStore(MemoryStore(), size=2, ttl=0.01)
+    with mock.patch.object(chunked, "MOST", 10):
+        for number in range(12):
+            worker.apply([budget(1, 4, str(number), until=NOW), attempt(1, name=str(number))], now=NOW)
+            time.sleep(0.011)
+    assert len(worker._purses) + len(worker._registers) < 12
+    assert all(row.spent == 1 for row in worker.read([budget(1, name="0").key]) if row)
 
 
 @pytest.mark.parametrize("options", [{"size": 1}, {"size": 2.5}, {"ttl": 0}, {"ttl": 61}, {"hold_for": 0}])

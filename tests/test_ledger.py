@@ -361,7 +361,7 @@ def _by_kind(chain: Any, ids: Any, run: Any) -> list[Any]:
 
 
 def _no_time(self: View, charges: Any) -> Any:
-    return next(((charge, "revoked") for charge in charges if charge.key in self._before), None)
+    return next(((charge, "revoked") for charge in charges if charge.key in self._said[0]), None)
 
 
 @pytest.mark.parametrize(

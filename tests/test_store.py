@@ -381,6 +381,17 @@ def test_a_sweep_forgets_what_ended_and_nothing_else(store: Store) -> None:
     assert store.sweep(now=end) == (0, 1)  # what was held
 
 
+def test_a_sweep_keeps_the_newest_entry_of_the_ledger(store: Store) -> None:
+    """By it a gate notices that the history is another."""
+    store.append([b"x", b"y"], at=1, until=[NOW + 5, NOW + 1])
+    assert store.sweep(now=NOW + 5, limit=1).forgotten == 1  # though the newest ended before
+    assert store.sweep(now=NOW + 5) == (0, 0)
+    assert [entry.seq for entry in store.entries(0)[1]] == [2]
+    store.append([b"z"], at=1, until=[NOW + 1])
+    assert store.sweep(now=NOW + 5) == (0, 1)
+    assert [entry.seq for entry in store.entries(0)[1]] == [3]
+
+
 def test_leases_that_were_seen_are_counted(store: Store) -> None:
     store.note(b"one", [b"s", b"t"], issued_at=100, until=NOW + 50)
     store.note(b"one", [b"s"], issued_at=100, until=NOW + 50)
@@ -489,7 +500,7 @@ def test_a_closed_store_answers_nothing(store: Store) -> None:
         lambda: store.note(b"l", [b"s"], issued_at=1, until=1),
         lambda: store.top_up(Counter(b"k", extra=1)),
     ):
-        with pytest.raises(Unavailable, match="closed"):
+        with pytest.raises(Unavailable, match=r"closed.*opened anew"):
             call()
 
 
@@ -686,7 +697,9 @@ def test_any_sequence_gives_the_same_as_in_memory(
     same()
 
 
-@pytest.mark.parametrize("address", ["", "memory", "sqlite:", "file:x", "http://x", "redis:", "mysql://x"])
+@pytest.mark.parametrize(
+    "address", ["", "memory", "sqlite:", "file:x", "http://x", "redis:", "mysql://x", "sqlite://s.db"]
+)
 def test_an_address_that_is_none(address: str) -> None:
     with pytest.raises(ValueError):
         open_store(address)
@@ -696,3 +709,5 @@ def test_addresses(tmp_path: Path) -> None:
     for address, name in (("memory:", "memory"), (f"sqlite:{tmp_path}/s.db", "sqlite")):
         with open_store(address, timeout=1) as store:
             assert (store.name, store.timeout) == (name, 1.0)
+    with pytest.raises(ValueError, match=r"sqlite:state.db or sqlite:/abs/state.db"):
+        open_store(f"sqlite://{tmp_path}/s.db")

@@ -41,15 +41,23 @@ def open_store(address: str, *, timeout: float = limits.STORE_TIMEOUT) -> Store:
     if kind == "memory":
         return MemoryStore(timeout=timeout)
     if kind == "sqlite":
+        if rest.startswith("//"):
+            raise ValueError(
+                "two slashes in the address of a file; write sqlite:state.db or sqlite:/abs/state.db"
+            )
         from .sqlite import SqliteStore
 
         return SqliteStore(rest, timeout=timeout)
-    if kind in ("redis", "rediss"):
-        from .redis import RedisStore
+    try:
+        if kind in ("redis", "rediss"):
+            from .redis import RedisStore
 
-        return RedisStore(address, timeout=timeout)
-    if kind in ("postgresql", "postgres"):
-        from .postgres import PostgresStore
+            return RedisStore(address, timeout=timeout)
+        if kind in ("postgresql", "postgres"):
+            from .postgres import PostgresStore
 
-        return PostgresStore(address, timeout=timeout)
+            return PostgresStore(address, timeout=timeout)
+    except BaseException:
+        del address, rest  # they may hold a password, and collectors show the variables of frames
+        raise
     raise ValueError(f"no store is called {kind!r:.40}; there are memory, sqlite, redis, postgresql")

@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple, NoReturn, Self, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Self, TypeVar
 
 from .. import limits
 from ..charges import Charge
@@ -26,7 +26,13 @@ from ..errors import LeaseError, Unavailable
 from .model import Counter, Entry, Hold, Outcome, Reserve, State, Swept, Verdict, merged
 
 T = TypeVar("T")
-
+ANSWERS: Final = "the same request when the store answers again"
+ANEW: Final = "the same request when the store was opened anew"
+ANOTHER: Final = (
+    "the same request when the store was opened anew, if its counters may be those that are there now"
+)
+ROOM: Final = "the same request when there is room for what it keeps"
+VERSIONS: Final = "the same request with the version of attenuate that its data are of"
 
 _OPEN: weakref.WeakSet[Store] = weakref.WeakSet()
 
@@ -160,7 +166,8 @@ class Store(ABC):
     def sweep(self, *, now: int, limit: int = 1000) -> Swept:
         """Settle reservations that expired and forget what nobody can ask for; at most `limit` of each.
 
-        Gates do this now and then. What a reservation held that expired stays charged.
+        Gates do this now and then. What a reservation held that expired stays charged. The ledger's newest
+        entry is never forgotten. A store on a server takes its own clock where `now` is ahead of that.
         """
         _number("now", now)
         _number("limit", limit, 1)
@@ -268,8 +275,8 @@ class Store(ABC):
     def _after_fork(self) -> None:  # noqa: B027
         """Make the child of a fork safe: called in it, before anything else runs."""
 
-    def _failure(self, error: Exception) -> str | None:
-        """Return in words what an error of the backend's library means; None for an error of ours.
+    def _failure(self, error: Exception) -> Unavailable | None:
+        """Return what an error of the backend's library means, in words; None for an error of ours.
 
         The words name no address with a password in it.
         """
@@ -285,10 +292,9 @@ class Store(ABC):
         except LeaseError:
             raise
         except Exception as error:
-            why = self._failure(error)
-            if why is None:
+            refusal = self._failure(error)
+            if refusal is None:
                 raise
-            raise self.unavailable(why) from None
         finally:
             took = perf_counter() - began
             with self._counting:
@@ -296,14 +302,15 @@ class Store(ABC):
                 self._failed += failed
                 self._seconds += took
                 self._longest = max(self._longest, took)
+        raise refusal  # here: inside `except` it would carry the library's error, whose frames have the address
 
-    def unavailable(self, why: str) -> Unavailable:
-        """Return the error of a store that cannot answer."""
+    def unavailable(self, why: str, *, would_pass: str = ANSWERS) -> Unavailable:
+        """Return the error of a store that cannot answer. would_pass: what has to be done first."""
         return Unavailable(
             "store",
             f"the {self.name} store: {why}",
             allowed="nothing while counters cannot be moved",
-            would_pass="the same request when the store answers again",
+            would_pass=would_pass,
         )
 
 

@@ -10,11 +10,12 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import Final, Generic, TypeVar
 
 from .. import limits
 from ..charges import Charge
-from .base import Store
+from .base import ANEW, ROOM, Store
 from .model import (
     Counter,
     Entry,
@@ -30,6 +31,7 @@ from .model import (
 )
 
 N = TypeVar("N")
+_CLOSED: Final = "it is closed, or was copied by a fork; open one that is shared"
 
 
 class MemoryStore(Store):
@@ -39,7 +41,8 @@ class MemoryStore(Store):
     Because it forgets, it refuses bound proofs that were made before its start or within 60 s after
     it: a proof that an earlier process took could come again. allow_proofs_from_before: take them, for a
     service that never ran before. It has to be the only instance for its audience.
-    limit: counters; one more is Unavailable, and none is ever dropped for another.
+    limit: of counters and reservations, and again of sightings; one more is Unavailable, and none is
+    ever dropped for another.
     """
 
     name = "memory"
@@ -66,6 +69,7 @@ class MemoryStore(Store):
         self._seen: dict[bytes, dict[bytes, tuple[int, int]]] = defaultdict(dict)
         self._ends: _Ends[bytes] = _Ends()
         self._due: _Ends[bytes] = _Ends()
+        self._sightings = 0
         self._unseen: _Ends[tuple[bytes, bytes]] = _Ends()
         born = int(time.time()) + limits.SKEW + limits.REPLAY_WINDOW
         self._horizon = 0 if allow_proofs_from_before else born
@@ -81,16 +85,19 @@ class MemoryStore(Store):
         counters = self._counters
         with self._lock:
             if not self._open:
-                raise self.unavailable("it is closed, or was copied by a fork; open one that is shared")
+                raise self.unavailable(_CLOSED, would_pass=ANEW)
             if ledger is not None and ledger != self._head:
                 return Outcome(Verdict.BEHIND, self._head)
             rows = {c.key: counters[c.key] for c in charges if c.key in counters}
             known = self._reserved.get(reserve.id) if reserve else None
             outcome, changed = decide(charges, rows, self._horizon, reserve, known, now)
-            if changed and len(counters) + len(changed) > self._limit:
+            fresh = 1 if reserve and outcome.verdict is Verdict.APPLIED else 0
+            if (changed or fresh) and self._room() < len(changed) + fresh:
                 self._forget(now, limits.MAX_COUNTERS)
-                if len(counters) + sum(row.key not in counters for row in changed) > self._limit:
-                    raise self.unavailable(f"it is full: {len(counters)} counters")
+                fresh += sum(row.key not in counters for row in changed)
+                if fresh and self._room() < fresh:
+                    why = f"it is full: {len(counters)} counters, {len(self._reserved)} reservations"
+                    raise self.unavailable(why, would_pass=ROOM)
             for row in changed:
                 before = counters.get(row.key)
                 counters[row.key] = row
@@ -103,6 +110,9 @@ class MemoryStore(Store):
             if self._ends.first <= now:
                 self._forget(now, 100)
         return outcome
+
+    def _room(self) -> int:
+        return self._limit - len(self._counters) - len(self._reserved)
 
     def stands(self, attempts: Sequence[Charge], ledger: int | None) -> bool:
         """Say whether registers and ledger stand where the caller knows them to."""
@@ -119,7 +129,7 @@ class MemoryStore(Store):
     def _locked(self) -> Iterator[None]:
         with self._lock:
             if not self._open:
-                raise self.unavailable("it is closed")
+                raise self.unavailable("it is closed", would_pass=ANEW)
             yield
 
     def _settle(self, hold_id: bytes, state: State, amounts: dict[bytes, int], now: int) -> Hold | None:
@@ -176,7 +186,9 @@ class MemoryStore(Store):
                     self._move(hold._replace(state=State.EXPIRED))
                     expired += 1
             forgotten = self._forget(now, limit) + self._unsee(now, limit)
-            ended = [number for number, entry in enumerate(self._ledger) if entry.until <= now][:limit]
+            # the newest stays: by it a gate notices that the history is another
+            old = (number for number, entry in enumerate(self._ledger[:-1]) if entry.until <= now)
+            ended = list(islice(old, limit))
             for number in reversed(ended):
                 del self._ledger[number]
             return Swept(expired, forgotten + len(ended))
@@ -189,6 +201,7 @@ class MemoryStore(Store):
             seen = self._seen.get(selector, {})
             if seen.get(lease, (0, now + 1))[1] <= now:
                 del seen[lease]
+                self._sightings -= 1
                 dropped += 1
                 if not seen:
                     del self._seen[selector]
@@ -233,6 +246,12 @@ class MemoryStore(Store):
     # --- leases that were seen ----------------------------------------------------------------------
     def _note(self, lease: bytes, selectors: list[bytes], issued_at: int, until: int) -> None:
         with self._locked():
+            fresh = sum(lease not in self._seen.get(selector, ()) for selector in set(selectors))
+            if fresh and self._sightings + fresh > self._limit:
+                self._unsee(int(time.time()), limits.MAX_COUNTERS)
+                if self._sightings + fresh > self._limit:
+                    raise self.unavailable(f"it is full: {self._sightings} sightings", would_pass=ROOM)
+            self._sightings += fresh
             for selector in selectors:
                 if lease not in self._seen[selector]:
                     self._unseen.add(until, (selector, lease))

@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 from .. import limits
 from ..charges import Charge, parts_of
 
-
 CHUNK_ID: Final = b"chunk"
 """How the id of a reservation begins that is a worker's chunk; nobody else may settle it."""
 

@@ -24,28 +24,37 @@ except ImportError as missing:
 
 from .. import limits
 from ..charges import Charge
-from .base import Store
+from ..errors import Unavailable
+from .base import ANEW, ANOTHER, ANSWERS, ROOM, VERSIONS, Store
 from .model import Counter, Entry, Hold, Outcome, Reserve, State, Swept, Verdict, held_by, kept, settle
 from .pool import Pool
 
 T = TypeVar("T")
 VERSION: Final = 1
 """Of the tables; each version has a file sql/postgres-N.sql that makes it from the one before."""
+AHEAD: Final = 0
+"""Seconds that a caller's clock may be ahead of the server's in a sweep; tests sweep in the future."""
 POLL: Final = 0.05
 """Seconds between two looks at the ledger where the server cannot be listened to."""
 CHUNK: Final = 20
 """Reservations that one transaction of a sweep settles."""
 KINDS: Final = {"budget": "b", "final": "f", "replay": "r"}
-_SESSION: Final = """
-SELECT set_config('statement_timeout', %(time)s, false), set_config('lock_timeout', %(time)s, false),
-  set_config('idle_in_transaction_session_timeout', %(time)s, false),
-  set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-    WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false),
-  set_config('default_transaction_isolation', 'read committed', false),
-  set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),
-  set_config('enable_mergejoin', 'off', false),
-  set_config('jit', 'off', false)
-"""
+_SETTINGS: Final = {
+    "search_path": "'pg_catalog, pg_temp'",  # or who may create in `public` could put functions before the built-in
+    "statement_timeout": "%(time)s",
+    "lock_timeout": "%(time)s",
+    "idle_in_transaction_session_timeout": "%(time)s",
+    "synchronous_commit": "CASE WHEN pg_catalog.current_setting('synchronous_commit') "
+    "OPERATOR(pg_catalog.=) 'remote_apply' THEN 'remote_apply' ELSE 'on' END",
+    "default_transaction_isolation": "'read committed'",
+    "enable_seqscan": "'off'",
+    "enable_hashjoin": "'off'",
+    "enable_mergejoin": "'off'",
+    "jit": "'off'",
+}
+_SESSION: Final = "SELECT " + ", ".join(
+    f"pg_catalog.set_config('{name}', {value}, false)" for name, value in _SETTINGS.items()
+)
 
 
 class PostgresStore(Store):
@@ -67,8 +76,13 @@ class PostgresStore(Store):
             raise ValueError(f"schema {schema!r:.40}; give a name of small letters, digits and _")
         self._schema = schema
         self._open = True
-        self._pool = Pool(_connector(url, self.timeout), _close, _sound)
-        self._listeners = Pool(self._listening(_connector(url, self.timeout)), _close, _alive)
+        self._ahead = AHEAD
+        connect = _connector(url, self.timeout)
+        del url  # of this frame, which collectors show
+        if connect is None:
+            raise ValueError("no address of a PostgreSQL; give postgresql://HOST:PORT/DATABASE")
+        self._pool = Pool(connect, _close, _sound)
+        self._listeners = Pool(self._listening(connect), _close, _alive)
         try:
             self._identity, self.durable = self._timed(self._begin)
         except BaseException:
@@ -162,13 +176,14 @@ class PostgresStore(Store):
         expired = 0
         while expired < limit and time.monotonic() < end - self.timeout / 2:
             chunk = min(CHUNK, limit - expired)
-            ask = "SELECT attenuate.expire(%s, %s, %s)"
-            done = self._told(self._one(ask, self._identity, now, chunk, end=end)[0])
+            ask = "SELECT attenuate.expire(%s, %s, %s, %s)"
+            done = self._told(self._one(ask, self._identity, now, chunk, self._ahead, end=end)[0])
             if not done:
                 break
             expired += done
-        ask = "SELECT attenuate.forget(%s, %s, %s)"
-        return Swept(expired, self._told(self._one(ask, self._identity, now, limit, end=end)[0]))
+        ask = "SELECT attenuate.forget(%s, %s, %s, %s)"
+        row = self._one(ask, self._identity, now, limit, self._ahead, end=end)
+        return Swept(expired, self._told(row[0]))
 
     # --- the ledger ---------------------------------------------------------------------------------
     def _append(self, bodies: list[bytes], at: int, until: list[int], note: str) -> int:
@@ -232,7 +247,9 @@ class PostgresStore(Store):
     # --- the server ---------------------------------------------------------------------------------
     def _told(self, value: T | None) -> T:
         if value is None:
-            raise self.unavailable("the database is another one, or its data were replaced")
+            raise self.unavailable(
+                "the database is another one, or its data were replaced", would_pass=ANOTHER
+            )
         return value
 
     def _one(self, ask: str, *arguments: Any, end: float | None = None) -> tuple[Any, ...]:
@@ -241,7 +258,7 @@ class PostgresStore(Store):
     def _all(self, ask: str, *arguments: Any, end: float | None = None) -> list[tuple[Any, ...]]:
         """Run one statement once, in its own transaction, and return its rows."""
         if not self._open:
-            raise self.unavailable("it is closed")
+            raise self.unavailable("it is closed", would_pass=ANEW)
         end = time.monotonic() + self.timeout if end is None else end
         with self._pool.lent(end, (psycopg.Error,)) as connection:
             connection.end = end
@@ -279,7 +296,8 @@ class PostgresStore(Store):
             ask = self._named("SELECT max(version) FROM attenuate.version")
             version = int(self._told(connection.execute(ask.encode()).fetchone())[0])
         if version > VERSION:
-            raise self.unavailable(f"its tables are of version {version}; this program knows {VERSION}")
+            why = f"its tables are of version {version}; this program knows {VERSION}"
+            raise self.unavailable(why, would_pass=VERSIONS)
         if not version:
             if not schema:
                 connection.execute(f"CREATE SCHEMA {self._schema}".encode())
@@ -299,11 +317,19 @@ class PostgresStore(Store):
 
         return listen
 
-    def _failure(self, error: Exception) -> str | None:
+    def _failure(self, error: Exception) -> Unavailable | None:
+        words = self._words(error)
+        if words is None:
+            return None
+        state = getattr(error, "sqlstate", None) or ""
+        hint = ANOTHER if words == _NO_TABLES else ROOM if state.startswith("53") else ANSWERS
+        return self.unavailable(words, would_pass=hint)
+
+    def _words(self, error: Exception) -> str | None:
         if isinstance(error, TimeoutError | errors.QueryCanceled | errors.LockNotAvailable):
             return f"no answer within {self.timeout:g} s"
         if isinstance(error, errors.InvalidSchemaName | errors.UndefinedTable | errors.UndefinedFunction):
-            return "its tables are gone"
+            return _NO_TABLES
         if not isinstance(error, psycopg.Error):
             return "no connection to the server" if isinstance(error, OSError) else None
         state = error.sqlstate
@@ -316,6 +342,7 @@ class PostgresStore(Store):
         return f"the server answered: {_STATES.get(state[:2], 'an error')} (SQLSTATE {state})"
 
 
+_NO_TABLES: Final = "its tables are gone"
 _STATES: Final = {
     "08": "the connection is broken",
     "25": "it takes no writes",
@@ -350,14 +377,12 @@ def _until(gen: Generator[Any, Any, T], end: float) -> Generator[Any, Any, T]:
         return out
 
 
-def _connector(url: str, timeout: float) -> Callable[[], _Bounded]:
-    """Return what opens a connection; the address stays inside it."""
+def _connector(url: str, timeout: float) -> Callable[[], _Bounded] | None:
+    """Return what opens a connection, with the address inside it; None where it is none."""
     try:
-        given: dict[str, Any] | None = dict(conninfo.conninfo_to_dict(url))
+        given: dict[str, Any] = dict(conninfo.conninfo_to_dict(url))
     except Exception:
-        given = None  # the error would repeat the address
-    if given is None:
-        raise ValueError("no address of a PostgreSQL; give postgresql://HOST:PORT/DATABASE")
+        return None  # the error would repeat the address
     given["connect_timeout"] = max(2, round(timeout))
     given.setdefault("application_name", "attenuate")
     session = {"time": f"{max(1, round(timeout * 1000))}ms"}
@@ -366,7 +391,7 @@ def _connector(url: str, timeout: float) -> Callable[[], _Bounded]:
         connection = _Bounded.connect(autocommit=True, **given)
         try:
             connection.end = time.monotonic() + timeout
-            connection.execute(_SESSION, session)
+            connection.execute(_SESSION.encode(), session)
         except BaseException:
             connection.close()
             raise

@@ -25,12 +25,15 @@ except ImportError as missing:
 
 from .. import limits
 from ..charges import Charge
-from .base import Store
+from ..errors import Unavailable
+from .base import ANEW, ANOTHER, ANSWERS, ROOM, VERSIONS, Store
 from .model import Counter, Entry, Hold, Outcome, Reserve, State, Swept, Verdict, held_by, kept, settle
 from .pool import Pool
 
 T = TypeVar("T")
 VERSION: Final = b"1"
+AHEAD: Final = 0
+"""Seconds that a caller's clock may be ahead of the server's in a sweep; tests sweep in the future."""
 POLL: Final = 0.05
 """Seconds between two looks at the ledger where Redis cannot be listened to."""
 KINDS: Final = {"budget": "b", "final": "f", "replay": "r"}
@@ -73,10 +76,14 @@ class RedisStore(Store):
             raise ValueError(f"prefix {prefix!r:.40}; give letters and digits")
         self._prefix = f"{{{prefix}}}:".encode()
         connect = _connector(url, self.timeout)
+        del url  # of this frame, which collectors show
+        if connect is None:
+            raise ValueError("no address of a Redis; give redis://HOST:PORT/NUMBER")
         self._pool: Pool[Any] = Pool(connect, _disconnect, _sound)
         self._listeners: Pool[Any] = Pool(self._listening(connect), _disconnect, _connected)
         self._lost = ""
         self._op = 0
+        self._ahead = AHEAD
         self._open = True
         try:
             self._identity, self._op, self.durable = self._timed(self._begin, allow_eviction)
@@ -133,7 +140,7 @@ class RedisStore(Store):
         return Counter(counter.key, *out[0])
 
     def _sweep(self, now: int, limit: int) -> Swept:
-        return Swept(*self._run("sweep", now, limit))
+        return Swept(*self._run("sweep", now, limit, self._ahead))
 
     # --- the ledger ---------------------------------------------------------------------------------
     def _append(self, bodies: list[bytes], at: int, until: list[int], note: str) -> int:
@@ -185,19 +192,19 @@ class RedisStore(Store):
     def _run(self, script: str, *arguments: Any) -> list[Any]:
         """Run a script once and return its answer, without the number of the operation in front."""
         if self._lost:
-            raise self.unavailable(self._lost)
+            raise self.unavailable(self._lost, would_pass=ANOTHER)
         out = self._command(script, self._identity, self._op, *arguments)
         op = out.pop(0)
         if op < 0:
             self._lost = _GONE[op]
-            raise self.unavailable(self._lost)
+            raise self.unavailable(self._lost, would_pass=ANOTHER)
         # a smaller one, from a thread that was overtaken, may win here: then less is noticed, nothing is wrong
         self._op = max(self._op, op)
         return out
 
     def _command(self, script: str, *arguments: Any) -> list[Any]:
         if not self._open:
-            raise self.unavailable("it is closed")
+            raise self.unavailable("it is closed", would_pass=ANEW)
         end = time.monotonic() + self.timeout
         text, digest = _script(script)
         rest = (1, self._prefix + b"meta", self._prefix, *arguments)
@@ -216,21 +223,24 @@ class RedisStore(Store):
         if not allow_eviction and policy is None:
             raise self.unavailable(
                 "the server does not tell its maxmemory-policy (CONFIG and INFO are not allowed); see that it is "
-                "noeviction, then open the store with allow_eviction=True"
+                "noeviction, then open the store with allow_eviction=True",
+                would_pass="RedisStore(url, allow_eviction=True), where the policy is noeviction",
             )
         if not allow_eviction and policy != "noeviction":
             raise self.unavailable(
                 f"the server evicts keys (maxmemory-policy {policy}), and a counter that was evicted starts at "
-                "zero; set maxmemory-policy noeviction, or accept it with allow_eviction=True"
+                "zero; set maxmemory-policy noeviction, or accept it with allow_eviction=True",
+                would_pass="maxmemory-policy noeviction, or RedisStore(url, allow_eviction=True)",
             )
         out = self._command("open", os.urandom(16))
         if not out:
             raise self.unavailable(
-                "its meta key is gone and other keys of it are there; restore or remove them"
+                "its meta key is gone and other keys of it are there; restore or remove them",
+                would_pass=ANOTHER,
             )
         identity, version, op = out
         if version != VERSION or identity is None:
-            raise self.unavailable("its keys are those of another version")
+            raise self.unavailable("its keys are those of another version", would_pass=VERSIONS)
         return identity, int(op), durable
 
     def _listening(self, connect: Callable[[], Any]) -> Callable[[], Any]:
@@ -241,7 +251,13 @@ class RedisStore(Store):
 
         return listen
 
-    def _failure(self, error: Exception) -> str | None:
+    def _failure(self, error: Exception) -> Unavailable | None:
+        words = self._words(error)
+        if words is None:
+            return None
+        return self.unavailable(words, would_pass=ROOM if words == _ANSWERS["OOM"] else ANSWERS)
+
+    def _words(self, error: Exception) -> str | None:
         if isinstance(error, TimeoutError | redis.TimeoutError):
             return f"no answer within {self.timeout:g} s"
         if isinstance(error, redis.AuthenticationError):
@@ -272,14 +288,12 @@ _ANSWERS: Final = {
 }
 
 
-def _connector(url: str, timeout: float) -> Callable[[], Any]:
-    """Return what opens a connection; the address stays inside it."""
+def _connector(url: str, timeout: float) -> Callable[[], Any] | None:
+    """Return what opens a connection, with the address inside it; None where it is none."""
     try:
         pool = redis.ConnectionPool.from_url(url, protocol=2)
     except Exception:
-        pool = None  # the error would repeat the address
-    if pool is None:
-        raise ValueError("no address of a Redis; give redis://HOST:PORT/NUMBER")
+        return None  # the error would repeat the address
     options = {name: v for name, v in pool.connection_kwargs.items() if not name.startswith("maint")}
     options.update(
         socket_timeout=timeout,

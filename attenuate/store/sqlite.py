@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 from .. import limits
 from ..charges import Charge
 from ..errors import Unavailable
-from .base import Store
+from .base import ANEW, ANOTHER, ANSWERS, ROOM, VERSIONS, Store
 from .model import (
     Counter,
     Entry,
@@ -42,6 +42,8 @@ VERSION: Final = 1
 """Of the tables; each version has a file sql/sqlite-N.sql that makes it from the one before."""
 POLL: Final = 0.002
 """Seconds between two looks at whether another process has appended to the ledger."""
+_REPLACED: Final = "the file was replaced"
+_BACK: Final = "the same request when the file is back in its place"
 _ABANDONED: Final[list[sqlite3.Connection]] = []
 """Connections of the process that this one was forked from: SQLite must not even close them here."""
 
@@ -64,13 +66,19 @@ class SqliteStore(Store):
         self._local = threading.local()
         self._open = True
         self._pid = os.getpid()
+        refusal = None
         try:
             with _connected(self._path, self.timeout) as connection:
                 _migrate(connection)
                 self._identity = bytes(connection.execute("SELECT identity FROM meta").fetchone()[0])
             self._inode = self._path.stat().st_ino
         except (sqlite3.Error, OSError) as error:
-            raise self.unavailable(self._failure(error) or "") from None
+            refusal = self._failure(error)
+            if isinstance(error, FileNotFoundError) and not self._path.parent.exists():
+                why = f"the folder {self._path.parent} does not exist"
+                refusal = self.unavailable(why, would_pass="the same address when the folder was made")
+        if refusal is not None:
+            raise refusal
         self._writer = Writer(self._write)
 
     @property
@@ -188,7 +196,7 @@ class SqliteStore(Store):
 
     def _check(self) -> None:
         if not self._open:
-            raise self.unavailable("it is closed")
+            raise self.unavailable("it is closed", would_pass=ANEW)
         if self._pid != os.getpid():  # a fork has neither the thread nor the right to the connections
             self._pid = os.getpid()
             self._local = threading.local()
@@ -198,12 +206,12 @@ class SqliteStore(Store):
     def _reader(self) -> Iterator[sqlite3.Connection]:
         """Give this thread's connection; after an error it is not used again."""
         if self._path.stat().st_ino != self._inode:
-            raise sqlite3.OperationalError("the file was replaced")
+            raise self.unavailable(_REPLACED, would_pass=ANOTHER)
         kept: _Kept | None = getattr(self._local, "kept", None)
         if kept is None:
             kept = _Kept(_connect(self._path, self.timeout))
             if bytes(kept.connection.execute("SELECT identity FROM meta").fetchone()[0]) != self._identity:
-                raise sqlite3.OperationalError("the file was replaced")
+                raise self.unavailable(_REPLACED, would_pass=ANOTHER)
             self._local.kept = kept
         try:
             yield kept.connection
@@ -224,14 +232,21 @@ class SqliteStore(Store):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
-    def _failure(self, error: Exception) -> str | None:
+    def _failure(self, error: Exception) -> Unavailable | None:
         if isinstance(error, TimeoutError):
-            return f"no answer within {self.timeout:g} s"
+            return self.unavailable(f"no answer within {self.timeout:g} s")
         if isinstance(error, FileNotFoundError):
-            return "its file is gone"
+            return self.unavailable("its file is gone", would_pass=_BACK)
+        if isinstance(error, _Version):
+            return self.unavailable(str(error), would_pass=VERSIONS)
         if isinstance(error, sqlite3.Error):
-            return str(error)
-        return error.strerror or "no access" if isinstance(error, OSError) else None
+            full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            return self.unavailable(str(error), would_pass=ROOM if full else ANSWERS)
+        return self.unavailable(error.strerror or "no access") if isinstance(error, OSError) else None
+
+
+class _Version(sqlite3.DatabaseError):
+    """The file is of another version, or of another program."""
 
 
 class _Kept:
@@ -276,7 +291,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
             version = int(connection.execute("PRAGMA user_version").fetchone()[0])
             tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
             if version > VERSION or (not version and tables):
-                raise sqlite3.DatabaseError(f"no store that this version knows (user_version {version})")
+                raise _Version(f"no store that this version knows (user_version {version})")
             if version == VERSION:
                 return
             script = (files(__package__) / "sql" / f"sqlite-{version + 1}.sql").read_text("utf-8")
@@ -387,10 +402,13 @@ def _swept(connection: sqlite3.Connection, now: int, limit: int) -> Swept:
         connection.execute("DELETE FROM items WHERE hold = ?", (hold_id,))
         connection.execute("DELETE FROM holds WHERE id = ?", (hold_id,))
         forgotten += 1
-    for table, key in (("counters", "key"), ("seen", "(selector, lease)"), ("ledger", "seq")):
-        also = " AND held = 0" if table == "counters" else ""
-        columns = key.strip("()")
-        ask = f"DELETE FROM {table} WHERE {key} IN (SELECT {columns} FROM {table} WHERE until <= ?{also} LIMIT ?)"  # noqa: S608
+    newest = " AND seq < (SELECT head FROM meta)"  # by the newest a gate notices that the history is another
+    for table, key, also in (
+        ("counters", "key", " AND held = 0"),
+        ("seen", "(selector, lease)", ""),
+        ("ledger", "seq", newest),
+    ):
+        ask = f"DELETE FROM {table} WHERE {key} IN (SELECT {key.strip('()')} FROM {table} WHERE until <= ?{also} LIMIT ?)"  # noqa: S608
         forgotten += connection.execute(ask, (now, limit)).rowcount
     connection.execute("UPDATE meta SET horizon = max(horizon, ?)", (now,))
     return Swept(len(due), forgotten)

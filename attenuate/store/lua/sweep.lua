@@ -1,5 +1,7 @@
--- ARGV: 4 now, 5 how many of each. Answer: op, how many expired, how many were forgotten.
-local now, limit = ARGV[4], tonumber(ARGV[5])
+-- ARGV: 4 now, 5 how many of each, 6 seconds that now may be ahead of the server's clock: one machine whose
+-- clock is fast must not end for all what others still count. Answer: op, how many expired, were forgotten.
+local now = text(math.min(tonumber(ARGV[4]), tonumber(call('TIME')[1]) + tonumber(ARGV[6])))
+local limit = tonumber(ARGV[5])
 begin()
 local due = call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, limit)
 for _, id in ipairs(due) do
@@ -13,9 +15,12 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'done', '-inf', now, 'LIMIT', 0, 
   gone = gone + call('DEL', P .. 'h:' .. id)
   call('ZREM', P .. 'done', id)
 end
-for _, seq in ipairs(call('ZRANGEBYSCORE', P .. 'log:ends', '-inf', now, 'LIMIT', 0, limit)) do
-  gone = gone + call('ZREMRANGEBYSCORE', P .. 'log', seq, seq)
-  call('ZREM', P .. 'log:ends', seq)
+-- the newest entry stays: by it a gate notices that the history is another
+for _, seq in ipairs(call('ZRANGEBYSCORE', P .. 'log:ends', '-inf', now, 'LIMIT', 0, limit + 1)) do
+  if tonumber(seq) < head then
+    gone = gone + call('ZREMRANGEBYSCORE', P .. 'log', seq, seq)
+    call('ZREM', P .. 'log:ends', seq)
+  end
 end
 local left = limit
 for _, selector in ipairs(call('ZRANGEBYSCORE', P .. 'seen', '-inf', now, 'LIMIT', 0, limit)) do

@@ -1,5 +1,7 @@
 -- Version 1 of the tables of PostgresStore. A later version is another file; none is ever edited.
 -- The name attenuate in front of a dot is replaced where the store was opened with another schema.
+-- Every function sets its search_path: whoever may create in `public` could put a function of theirs there,
+-- whose arguments fit better than the built-in's, and it would run as the store's user.
 
 -- spent never goes back; held is reserved without an outcome; extra was topped up.
 -- For an attempt, spent is the register.
@@ -36,7 +38,8 @@ INSERT INTO attenuate.meta VALUES (uuid_send(gen_random_uuid()), 0, 0);
 -- The place of a counter or a reservation among the advisory locks. Whoever changes one, or decides by
 -- one what else to change, locks it for the transaction, all that it needs in the order of their places.
 -- So there is no deadlock, and one that is missing can be locked too.
-CREATE FUNCTION attenuate.place(name bytea) RETURNS bigint LANGUAGE sql IMMUTABLE AS
+CREATE FUNCTION attenuate.place(name bytea) RETURNS bigint LANGUAGE sql IMMUTABLE
+  SET search_path = pg_catalog, pg_temp AS
   $$ SELECT ('x' || encode(substr(sha256(name), 1, 8), 'hex'))::bit(64)::bigint $$;
 
 -- The verb: `decide` of model.py. p_kinds: a letter for each charge: b budget, f final, r replay,
@@ -46,7 +49,7 @@ CREATE FUNCTION attenuate.apply(
   p_identity bytea, p_now bigint, p_kinds text, p_keys bytea[], p_amounts bigint[], p_ceilings bigint[],
   p_untils bigint[], p_kepts bigint[], p_ledger bigint, p_id bytea, p_expires bigint, p_until bigint,
   OUT verdict integer, OUT number bigint, OUT stands bigint[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   most CONSTANT bigint := 9007199254740991;
   covered integer[];  -- charges whose counters are locked for us alone; null before anything is locked
@@ -146,7 +149,7 @@ BEGIN
 END $$;
 
 -- Lock reservations and their counters for us alone.
-CREATE FUNCTION attenuate.lock_holds(p_ids bytea[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION attenuate.lock_holds(p_ids bytea[]) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE l record;
 BEGIN
   FOR l IN
@@ -160,7 +163,7 @@ END $$;
 -- Settle reservations that are locked and still held; what each counter is charged is in p_charged, or what
 -- was reserved where that is null. Return how many.
 CREATE FUNCTION attenuate.move(p_ids bytea[], p_state integer, p_charged bigint[]) RETURNS integer
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE h record; n integer := 0;
 BEGIN
   FOR h IN
@@ -176,19 +179,26 @@ END $$;
 
 -- Settle one. Return null where the identity is another, 0 where it was settled meanwhile.
 CREATE FUNCTION attenuate.settle(p_identity bytea, p_id bytea, p_state integer, p_charged bigint[])
-RETURNS integer LANGUAGE plpgsql AS $$
+RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM attenuate.meta WHERE identity = p_identity) THEN RETURN NULL; END IF;
   PERFORM attenuate.lock_holds(ARRAY[p_id]);
   RETURN attenuate.move(ARRAY[p_id], p_state, p_charged);
 END $$;
 
+-- The time of a sweep: the caller's clock, but at most p_ahead seconds ahead of the server's. One machine
+-- whose clock is fast must not end for all what others still count.
+CREATE FUNCTION attenuate.swept_at(p_now bigint, p_ahead bigint) RETURNS bigint LANGUAGE sql VOLATILE
+  SET search_path = pg_catalog, pg_temp AS
+  $$ SELECT least(p_now, floor(extract(epoch FROM clock_timestamp()))::bigint + p_ahead) $$;
+
 -- Settle reservations that expired. Return how many, null where the identity is another.
-CREATE FUNCTION attenuate.expire(p_identity bytea, p_now bigint, p_limit bigint)
-RETURNS integer LANGUAGE plpgsql AS $$
+CREATE FUNCTION attenuate.expire(p_identity bytea, p_now bigint, p_limit bigint, p_ahead bigint)
+RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE ids bytea[];
 BEGIN
   IF NOT EXISTS (SELECT FROM attenuate.meta WHERE identity = p_identity) THEN RETURN NULL; END IF;
+  p_now := attenuate.swept_at(p_now, p_ahead);
   ids := ARRAY(SELECT id FROM attenuate.holds WHERE state = 0 AND expires <= p_now
     ORDER BY expires, id LIMIT p_limit);
   PERFORM attenuate.lock_holds(ids);
@@ -196,12 +206,14 @@ BEGIN
 END $$;
 
 -- Forget what ended, passing over what another is at. Return how much, null where the identity is another.
--- The horizon rises in the same step, so a proof whose replay key goes is refused from then on.
-CREATE FUNCTION attenuate.forget(p_identity bytea, p_now bigint, p_limit bigint)
-RETURNS integer LANGUAGE plpgsql AS $$
+-- The horizon rises in the same step, so a proof whose replay key goes is refused from then on. The newest
+-- entry of the ledger stays: by it a gate notices that the history is another.
+CREATE FUNCTION attenuate.forget(p_identity bytea, p_now bigint, p_limit bigint, p_ahead bigint)
+RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE total integer; n integer;
 BEGIN
   IF NOT EXISTS (SELECT FROM attenuate.meta WHERE identity = p_identity) THEN RETURN NULL; END IF;
+  p_now := attenuate.swept_at(p_now, p_ahead);
   DELETE FROM attenuate.counters WHERE key IN (SELECT key FROM attenuate.counters
     WHERE until <= p_now AND held = 0 LIMIT p_limit FOR UPDATE SKIP LOCKED);
   GET DIAGNOSTICS total = ROW_COUNT;
@@ -214,7 +226,7 @@ BEGIN
   GET DIAGNOSTICS n = ROW_COUNT;
   total := total + n;
   DELETE FROM attenuate.ledger WHERE seq IN (SELECT seq FROM attenuate.ledger
-    WHERE until <= p_now LIMIT p_limit FOR UPDATE SKIP LOCKED);
+    WHERE until <= p_now AND seq < (SELECT head FROM attenuate.meta) LIMIT p_limit FOR UPDATE SKIP LOCKED);
   GET DIAGNOSTICS n = ROW_COUNT;
   UPDATE attenuate.meta SET horizon = p_now WHERE horizon < p_now;
   RETURN total + n;
@@ -222,7 +234,7 @@ END $$;
 
 -- Allow more. The row is null where the identity is another or it would be beyond 2^53-1.
 CREATE FUNCTION attenuate.top_up(p_identity bytea, p_key bytea, p_extra bigint, p_ceiling bigint, p_until bigint)
-RETURNS attenuate.counters LANGUAGE plpgsql AS $$
+RETURNS attenuate.counters LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE out attenuate.counters;
 BEGIN
   IF NOT EXISTS (SELECT FROM attenuate.meta WHERE identity = p_identity) THEN RETURN NULL; END IF;
@@ -238,7 +250,7 @@ END $$;
 -- until the end, so numbers become visible in their order.
 CREATE FUNCTION attenuate.append(
   p_identity bytea, p_bodies bytea[], p_at bigint, p_untils bigint[], p_note bytea, p_channel text
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE last bigint;
 BEGIN
   UPDATE attenuate.meta SET head = head + cardinality(p_bodies) WHERE identity = p_identity RETURNING head INTO last;

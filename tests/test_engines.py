@@ -492,7 +492,9 @@ def test_a_memory_serves_its_audience_only(engine: Any) -> None:
     theirs = ring.mint(now=NOW, **build.terms(audience=["github", "other"])).token
     cache = engine.ChainCache(1 << 20)
     for text in (theirs, token):
-        assert build.verdict(engine, text, ring=ring if text is theirs else build.RING, cache=cache) == build.OK
+        assert (
+            build.verdict(engine, text, ring=ring if text is theirs else build.RING, cache=cache) == build.OK
+        )
     for warm in (cache, None):
         verdict = build.verdict(engine, theirs, build.ask(audience="other"), ring=ring, cache=warm)
         assert verdict == ("forbidden", "audience", 0), "V3; block 0 itself allows both"

@@ -7,6 +7,8 @@ broker ── frame ── frame ── … ──> Follower.take: this ledger, 
 from __future__ import annotations
 
 import http.client
+import os
+import signal
 import socket
 import threading
 import time
@@ -23,6 +25,7 @@ from build import NOW
 from test_gate import check, gate_of, refused
 
 from attenuate import Gate, LeaseError, Refused, Unavailable, Untrusted
+from attenuate.fields import steady
 from attenuate.keys import Key
 from attenuate.ledger import (
     ALWAYS,
@@ -37,7 +40,7 @@ from attenuate.ledger import (
     frame,
     serve,
 )
-from attenuate.ledger.entry import REVOKE, Mark
+from attenuate.ledger.entry import REVOKE, Mark, digest
 from attenuate.store.memory import MemoryStore
 
 KEY = Key.generate("ed25519")
@@ -48,12 +51,17 @@ def body(which: int) -> bytes:
     return Mark(REVOKE, Selector.make("agent", f"a{which}")).encode()
 
 
+def known(which: int) -> bytes:
+    return digest(which, body(which))
+
+
 def made(
     start: int = 0, end: int = 0, head: int | None = None, at: float = NOW, identity: bytes = ID
 ) -> Frame:
     """Return the frame of entries start+1 to end, made at a time in seconds."""
     bodies = tuple(body(number) for number in range(start, end))
-    return Frame(identity, start, end, end if head is None else head, int(at * 1000), bodies)
+    before, last = (known(number - 1) if number else b"" for number in (start, end))
+    return Frame(identity, start, end, end if head is None else head, int(at * 1000), bodies, before, last)
 
 
 class Clocks:
@@ -136,6 +144,9 @@ SIGNED_NONSENSE: list[Any] = [
     b"\xff", [], [2, ID, 0, 0, 0, 1, []], [1, ID[:15], 0, 0, 0, 1, []], [1, ID.decode(), 0, 0, 0, 1, []], [1, ID, 1, 0, 1, 1, []], [1, ID, 0, 2, 1, 1, []],
     [1, ID, -1, 0, 0, 1, []], [1, ID, 0, 0, 2**60, 1, []], [1, ID, 0, True, 1, 1, []], [1, ID, 0, 0, 0, 1.5, []], [1, ID, 0, 1, 1, 1, [b"", b""]],
     [1, ID, 0, 1, 1, 1, ["x"]], [1, ID, 0, 0, 0, 1, None], [1, ID, 0, 0, 0, 1, [], 0],
+    [1, ID, 0, 0, 0, 1, []], [1, ID, 0, 0, 0, 1, [], b""], [1, ID, 0, 0, 0, 1, [], b"", b"", b""], [1, ID, 0, 0, 0, 1, [], b"", b"\0" * 32],
+    [1, ID, 0, 1, 1, 1, [b""], b"\0" * 32, b""], [1, ID, 0, 1, 1, 1, [b""], b"", b"\0" * 31], [1, ID, 0, 1, 1, 1, [b""], b"", None],
+    [1, ID, 1, 1, 1, 1, [], b"\0" * 32, b"\1" * 32], [1, ID, 1, 1, 1, 1, [], b"\0" * 32, b""],
 ]  # fmt: skip
 
 
@@ -182,6 +193,9 @@ UNTAKEN: dict[str, tuple[Frame, str]] = {
     "a ledger that shrank": (made(4, 4, at=NOW + 1)._replace(end=3, head=3), "ends at 3"),
     "a head before the end": (made(4, 6, 5, at=NOW + 1), "ends at 5"),
     "a frame that leads nowhere": (made(4, 4, 6, at=NOW + 1), "leads nowhere"),
+    "a clock far ahead": (made(4, 5, at=NOW + 64), "61 s ahead"),
+    "a clock far ahead, and a heartbeat": (made(4, 4, at=NOW + 86_400), "s ahead of the clock here"),
+    "an old frame of another history": (made(4, 5)._replace(before=known(9)), "another history after 4"),
     "an entry of a later version": (
         made(4, 5, at=NOW + 1)._replace(bodies=(cbor2.dumps([9, b"k", 1, 1]),)),
         "entry",
@@ -209,6 +223,148 @@ def test_the_ledger_is_the_one_that_was_named(clocks: Clocks) -> None:
     with pytest.raises(Untrusted, match="another ledger"):
         taken(follower_of(clocks, identity=b"the other one..."), clocks, made())
     taken(follower_of(clocks, identity=ID), clocks, made())
+
+
+def other(start: int, end: int, head: int, at: float) -> Frame:
+    """Return a frame of a history whose entries are 100 to 199."""
+    before, last = (known(99 + number) if number else b"" for number in (start, end))
+    bodies = tuple(body(100 + number) for number in range(start, end))
+    return Frame(ID, start, end, head, int(at * 1000), bodies, before, last)
+
+
+def test_a_restored_history_is_read_anew(clocks: Clocks, caplog: pytest.LogCaptureFixture) -> None:
+    later = [NOW + 1, NOW + 2, NOW + 3, NOW + 4]
+    answers = [made(0, 4), other(4, 5, 5, later[0]), other(0, 2, 5, later[1]), ConnectionError("cut")]
+    answers += [other(0, 2, 5, NOW), other(2, 4, 5, NOW), other(2, 4, 5, later[2]), other(4, 5, 5, later[3])]
+    follower = follower_of(clocks, *answers)
+    source: Script = follower._source  # type: ignore[assignment]
+    view = follower.view
+    follower.refresh()
+    clocks.sleep(4)
+    for error in (ConnectionError, Untrusted, Untrusted):  # an old snapshot is not taken for the new one
+        mark = view.mark
+        with pytest.raises(error):
+            follower.refresh()
+        assert (view.seq, view.last, view.mark is mark, follower.age()) == (4, known(3), True, 4)
+    assert source.asked == [0, 4, 0, 2, 2, 2]
+    follower.refresh()
+    assert source.asked[6:] == [2, 4]
+    assert follower.view is view
+    assert (view.seq, view.last, len(view), follower.age()) == (5, known(104), 5, 0)
+    assert "another history after 4; it is read anew" in caplog.text
+    taken(follower, clocks, other(5, 6, 6, NOW + 5))
+    with pytest.raises(Untrusted, match="another history"):
+        taken(follower, clocks, made(6, 7, at=NOW + 1))
+
+
+def test_a_backup_that_grew_is_noticed(clocks: Clocks) -> None:
+    """The store is another object with the same identity, as after a restore."""
+    before, after = MemoryStore(), MemoryStore()
+    after._identity = before.identity
+    for store in (before, after):
+        store.append([body(1)], at=1, until=[ALWAYS])
+    before.append([body(2)], at=2, until=[ALWAYS])
+    now = [before]
+    follower = follower_of(clocks, *[lambda: frame.read(now[0], asked[-1], lambda: clocks.wall)] * 9)
+    asked: list[int] = follower._source.asked  # type: ignore[attr-defined]
+    gate = gate_of(MemoryStore(), ledger=follower)
+    follower.refresh()
+    check(gate, LEASE)
+    after.append([body(0)], at=3, until=[ALWAYS])
+    now[0] = after
+    clocks.sleep(1)
+    follower.refresh()
+    refused(gate, LEASE, "revoked")
+    assert (follower.view.seq, len(follower.view), follower.age()) == (2, 2, 0)
+
+
+def test_an_entry_that_was_forgotten_is_read_anew(clocks: Clocks) -> None:
+    store = MemoryStore()
+    store.append([body(1), body(2)], at=1, until=[NOW, NOW])
+    read = lambda: frame.read(store, asked[-1], lambda: clocks.wall)  # noqa: E731
+    follower = follower_of(clocks, *[read] * 9)
+    asked: list[int] = follower._source.asked  # type: ignore[attr-defined]
+    follower.refresh()
+    store.append([body(3)], at=2, until=[ALWAYS])
+    store.sweep(now=NOW + 1)
+    clocks.sleep(1)
+    assert (frame.read(store, 2, time.time).before, len(frame.read(store, 0, time.time).bodies)) == (b"", 1)
+    follower.refresh()
+    assert (asked, follower.view.seq, len(follower.view)) == ([0, 2, 0], 3, 1)
+
+
+def test_a_clock_far_ahead_stops_nobody(clocks: Clocks) -> None:
+    follower = follower_of(clocks, made(), made(at=NOW + 86_400), made(at=NOW + 1))
+    follower.refresh()
+    clocks.sleep(1)
+    with pytest.raises(Untrusted, match="86399 s ahead"):
+        follower.refresh()
+    follower.refresh()
+    assert follower.age() == 0
+
+
+def test_a_feed_that_is_lost_and_back_is_told_once(clocks: Clocks, caplog: pytest.LogCaptureFixture) -> None:
+    lost = OSError("http://user:secret@broker/")
+    follower = follower_of(clocks, made(), lost, lost, made(at=NOW + 1), made(at=NOW + 2), lost)
+    for _ in range(6):
+        with suppress(OSError):
+            follower.refresh()
+        clocks.sleep(1)
+    told = [(each.name, each.levelname, each.getMessage()) for each in caplog.records]
+    words = ["is lost: OSError", "is back, at 0", "is lost: OSError"]
+    assert told == [("attenuate.ledger", "WARNING", f"the feed of the ledger {each}") for each in words]
+
+
+def test_a_failure_is_shared_by_all_who_wait() -> None:
+    class Silent(Script):
+        def fetch(self, after: int, wait: float) -> Frame:
+            self.asked.append(after)
+            time.sleep(0.3)
+            raise TimeoutError
+
+    source, failed = Silent(), []
+    follower = Follower(source, start=False)
+
+    def ask() -> None:
+        try:
+            follower.refresh()
+        except OSError as error:
+            failed.append(error)
+
+    many = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in many:
+        thread.start()
+    for thread in many:
+        thread.join()
+    assert len(failed) == 12
+    assert len(source.asked) <= 2
+    asked = len(source.asked)
+    ask()
+    assert len(source.asked) == asked + 1, "who asks afterwards asks anew"
+
+
+def test_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "QUEUE", 0.05)
+    follower = Follower(Script(made()), start=False, clock=lambda: NOW)
+    for lock in (follower._asking, follower._taking):
+        with lock, pytest.raises(TimeoutError, match="could not be asked for within"):
+            follower.refresh()
+    assert follower.age() == float("inf")
+
+
+def test_the_child_of_a_fork_does_not_hang() -> None:
+    follower = Follower(Script(made()), start=False, clock=lambda: NOW)
+    follower._thread = threading.Thread()
+    with follower._asking, follower._taking:  # as another thread does while it asks
+        child = os.fork()
+        if child == 0:
+            said = follower.info().last_error
+            with suppress(BaseException):
+                signal.alarm(5)
+                follower.refresh()
+                os._exit(0 if follower.age() < 9 and "no thread follows" in said else 2)
+            os._exit(3)
+        assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_part_of_a_snapshot_is_not_fresh(clocks: Clocks) -> None:
@@ -243,7 +399,7 @@ def test_age_is_from_when_it_was_made(clocks: Clocks) -> None:
     assert follower.age() == pytest.approx(3)
     taken(follower, clocks, made(1, 2, at=NOW - 5))
     assert follower.age() == pytest.approx(3), "an older one makes nothing older"
-    taken(follower, clocks, made(2, 2, at=NOW + 600))
+    taken(follower, clocks, made(2, 2, at=NOW + 60))
     assert follower.age() == 0, "a broker whose clock is ahead makes nothing fresher than the question"
 
 
@@ -260,8 +416,8 @@ def test_a_step_of_the_wall_clock_makes_nothing_younger(clocks: Clocks, step: fl
 
 
 def test_the_steady_clock_is_one_that_runs_on() -> None:
-    one = follow.steady()
-    assert follow.steady() >= one
+    one = steady()
+    assert steady() >= one
     assert abs(one - time.clock_gettime(time.CLOCK_BOOTTIME)) < 5
 
 
@@ -291,7 +447,7 @@ def test_a_gate_that_knows_nothing_grants_nothing(engine: Any, clocks: Clocks) -
     gate = following(clocks, fresh={"repo.read": 3600})
     error = refused(gate, LEASE, "stale_ledger")
     assert (error.finding.asked, error.finding.allowed, error.finding.would_pass) == (
-        "repo.read with no word from the ledger yet", "repo.read by a ledger of at most 3600 s", "the same request when the ledger is reached again"
+        "repo.read with no word from the ledger", "repo.read by a ledger of at most 3600 s", "the same request when the ledger is reached again"
     )  # fmt: skip
     assert gate.info().age == float("inf")
 
@@ -328,8 +484,7 @@ def test_an_age_of_zero_asks_each_time(engine: Any, clocks: Clocks) -> None:
     clocks.sleep(2)
     refused(gate, LEASE, "revoked", action="repo.pay")
     assert (
-        "when the ledger was asked for it"
-        in refused(gate, LEASE, "stale_ledger", action="repo.pay").finding.allowed
+        "an answer each time" in refused(gate, LEASE, "stale_ledger", action="repo.pay").finding.allowed
     )  # nobody answers
     refused(gate, LEASE, "revoked")
 
@@ -556,6 +711,113 @@ def test_an_answer_that_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPatch)
         source.close()
 
 
+def dripping(answer: bytes) -> socket.socket:
+    """Return a listening socket whose answers have no end."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def drip(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            connection.sendall(answer)
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.05)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(listening.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return listening
+
+
+@pytest.mark.parametrize("looked_up", [0.0, 0.3, 0.7])
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n", b"TLS"]
+)
+def test_an_answer_in_drops_ends_in_time(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, looked_up: float
+) -> None:
+    real = socket.getaddrinfo
+
+    def slow(host: str, *more: Any, **named: Any) -> Any:
+        time.sleep(looked_up)
+        return real("127.0.0.1", *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with dripping(answer if answer != b"TLS" else b"\x16\x03\x03\x40\x00") as listening:
+        scheme, port = "https" if answer == b"TLS" else "http", listening.getsockname()[1]
+        source = HttpSource(f"{scheme}://feed.example:{port}/ledger", KEY, timeout=0.5)
+        began, failed = time.monotonic(), []
+
+        def ask() -> None:
+            try:
+                source.fetch(0, 0)
+            except (OSError, http.client.HTTPException, LeaseError) as error:
+                failed.append(error)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(4)
+        source.close()
+        assert failed
+        assert time.monotonic() - began < 1.5
+
+
+def test_a_request_with_a_body_is_one_request() -> None:
+    with broker() as where:
+        for more in (b"Content-Length: 40", b"Transfer-Encoding: chunked", b"Content-Length: 0"):
+            with socket.create_connection(("127.0.0.1", where.port), timeout=5) as raw:
+                inner = b"GET /ledger HTTP/1.1\r\nHost: x\r\n\r\n"
+                raw.sendall(b"GET /ledger HTTP/1.1\r\n" + more + b"\r\n\r\n" + inner)
+                said = b""
+                with suppress(ConnectionResetError):
+                    while some := raw.recv(4096):
+                        said += some
+                assert (said.count(b"HTTP/1.1 "), b" 400 " in said) == (1, True)
+
+
+def test_a_target_that_is_no_address(capfd: pytest.CaptureFixture[str]) -> None:
+    with broker() as where, socket.create_connection(("127.0.0.1", where.port), timeout=5) as raw:
+        raw.sendall(b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b" 400 " in raw.recv(100)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_server_has_so_many_connections_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attenuate.ledger.http.MAX_CONNECTIONS", 3)
+    with broker() as where:
+
+        def asked() -> bytes:
+            with (
+                socket.create_connection(("127.0.0.1", where.port), timeout=5) as raw,
+                suppress(ConnectionError),
+            ):
+                raw.sendall(b"GET /ledger HTTP/1.0\r\n\r\n")
+                return raw.recv(100)
+            return b""
+
+        idle = [socket.create_connection(("127.0.0.1", where.port)) for _ in range(3)]
+        assert until(lambda: len(where.open) == 3)
+        assert asked() == b""
+        idle.pop().close()
+        assert until(lambda: b" 200 " in asked())
+        for each in idle:
+            each.close()
+
+
+def test_what_a_feed_keeps_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attenuate.ledger.feed.MAX_MADE", 2000)
+    store = MemoryStore()
+    store.append([body(number) for number in range(20)], at=1, until=[ALWAYS] * 20)
+    feed = Feed(store, KEY, clock=lambda: NOW)
+    for after in (*range(20), *range(20), 20, 20):
+        data = feed.frame(after)
+        kept = [each[1] for each in feed._made.values()]
+        assert sum(map(len, kept)) == feed._size <= max(2000, len(data))
+        assert data in kept
+
+
 def test_a_connection_that_was_closed_while_it_idled(engine: Any) -> None:
     store = MemoryStore()
     with broker(store) as first:
@@ -635,7 +897,7 @@ def test_hostile_sequences_in_small(engine: Any) -> None:
 @pytest.mark.parametrize("fault", hostile_feed.FAULTS)
 def test_hostile_sequences_find_each_fault(python: Any, fault: str) -> None:
     with mock.patch.object(hostile_feed, "BATCH", 50):
-        found = hostile_feed.campaign(3000, 1, fault=fault, first=True)
+        found = hostile_feed.campaign(10_000, 1, fault=fault, first=True)
     assert found["wrong"], f"not found in {found['sequences']}"
 
 
@@ -662,14 +924,18 @@ def test_each_fault_is_found(target: str, instead: Any, test: Callable[[], None]
 @pytest.mark.parametrize(
     "fault", [fault for fault in hostile_feed.FAULTS if "take" in hostile_feed.FAULTS[fault][0]]
 )
-def test_each_rule_of_taking_is_shown(clocks: Clocks, fault: str) -> None:
+def test_each_rule_of_taking_is_shown(clocks: Clocks, caplog: pytest.LogCaptureFixture, fault: str) -> None:
     """With one rule left out, at least one of the tests above fails."""
 
     def every() -> None:
         for name in UNTAKEN:
+            clocks.__init__()  # type: ignore[misc]
             test_what_is_not_taken_changes_nothing(clocks, name)
         for test in (test_the_ledger_is_the_one_that_was_named, test_a_part_of_a_snapshot_is_not_fresh):
+            clocks.__init__()  # type: ignore[misc]
             test(clocks)
+        clocks.__init__()  # type: ignore[misc]
+        test_a_restored_history_is_read_anew(clocks, caplog)
 
     def ages() -> None:
         for test in (test_age_is_from_when_it_was_asked_for, test_age_is_from_when_it_was_made):
@@ -677,6 +943,10 @@ def test_each_rule_of_taking_is_shown(clocks: Clocks, fault: str) -> None:
             test(clocks)
 
     found = (AssertionError, pytest.fail.Exception, LeaseError)
+    every()  # the control
+    ages()
+    caplog.clear()
     with mock.patch(*hostile_feed.FAULTS[fault]), pytest.raises(found):
+        clocks.__init__()  # type: ignore[misc]
         every()
         ages()

@@ -314,6 +314,17 @@ def test_another_history_is_read_anew() -> None:
     assert not view.against([_charge(Selector.make("agent", "x"))])
 
 
+def test_what_is_no_store_or_no_selector(store: Store) -> None:
+    with pytest.raises(TypeError, match="give a Store"):
+        Ledger("sqlite:x.db")  # type: ignore[arg-type]
+    ledger = ledger_of(store)
+    for ask in (ledger.revoke, ledger.suspend, ledger.resume, ledger.before, ledger.count):
+        for wrong in ("agent triage", ("agent", "triage"), None):
+            with pytest.raises(TypeError, match=r"selects nothing; give Selector\.make"):
+                ask(wrong)  # type: ignore[arg-type]
+    assert ledger.lines() == []
+
+
 # --- the view -----------------------------------------------------------------------------------------
 def _charge(selector: Selector, issued_at: int = NOW) -> Charge:
     return Charge("revoked", selector.key, 0, 0, NOW + 900, issued_at=issued_at)

@@ -8,6 +8,7 @@ Selector("key", "k1")           a key id, and the audience keys below it
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any, Final, NamedTuple
 
@@ -108,6 +109,11 @@ class Mark(NamedTuple):
     def __str__(self) -> str:
         what = f"{VERBS[self.verb]} {self.selector}"
         return what if self.before == ALWAYS else f"{what} issued before {self.before}"
+
+
+def digest(at: int, body: bytes) -> bytes:
+    """Return by what one entry is known: SHA-256 of its time, milliseconds in 8 bytes, and its bytes."""
+    return hashlib.sha256(at.to_bytes(8, "big") + body).digest()
 
 
 def fields_of(value: Any) -> tuple[int, bytes, int, int]:

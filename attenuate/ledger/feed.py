@@ -12,6 +12,9 @@ from ..store.base import Store
 from .frame import read, sign
 
 MAX_WAIT: Final = 5.0
+MOST: Final = 64
+MAX_MADE: Final = 16 * 1024 * 1024
+"""Frames that are kept for others who ask for the same, and their bytes."""
 
 
 class Feed:
@@ -27,6 +30,7 @@ class Feed:
         self._clock = clock
         self._lock = threading.Lock()
         self._made: dict[int, tuple[float, bytes, bool]] = {}
+        self._size = 0
 
     def frame(self, after: int, wait: float = 0.0) -> bytes:
         """Return the signed frame that follows `after`, as soon as it has an entry or `wait` seconds passed.
@@ -49,7 +53,9 @@ class Feed:
                 made = time.monotonic()
                 frame = read(self._store, after, self._clock)
                 data, news = sign(frame, self._key), frame.end != after
-                if len(self._made) > 64:
+                self._size += len(data) - len(self._made.pop(after, (0.0, b"", False))[1])
+                if len(self._made) >= MOST or self._size > MAX_MADE:
                     self._made.clear()
+                    self._size = len(data)
                 self._made[after] = made, data, news
             return data, news

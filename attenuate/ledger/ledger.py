@@ -14,7 +14,8 @@ from typing import NamedTuple
 from ..fields import moment
 from ..store.base import Store
 from ..store.model import Entry
-from .entry import ALWAYS, CLASSES, RESUME, REVOKE, SUSPEND, Mark, Selector
+from ..words import brief
+from .entry import ALWAYS, CLASSES, RESUME, REVOKE, SUSPEND, Mark, Selector, digest
 from .view import View
 
 
@@ -30,11 +31,14 @@ class Line(NamedTuple):
 class Ledger:
     """Appends to the ledger of a store. clock: seconds since 1970.
 
+    Raises TypeError for what is no Store, and each method for what is no Selector.
     Every method raises Unavailable where the store does not answer, and then the entry may be there.
     Revoking again, suspending what is suspended and resuming what is not are harmless.
     """
 
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
+        if not isinstance(store, Store):
+            raise TypeError(f"the ledger of {brief(store)}; give a Store: Ledger(open_store(…))")
         self._store = store
         self._clock = clock
 
@@ -48,18 +52,20 @@ class Ledger:
         for those too. until: seconds since 1970, when all that it names has expired; by default
         never. note: for people, kept in the store and not sent to verifiers.
         """
+        selector = _selector(selector)
         return self._append(Mark(REVOKE, selector, self.before(selector, before), _end(until)), note)
 
     def suspend(self, selector: Selector, *, note: str = "") -> int:
         """Refuse leases until `resume`, those issued meanwhile as well."""
-        return self._append(Mark(SUSPEND, selector), note)
+        return self._append(Mark(SUSPEND, _selector(selector)), note)
 
     def resume(self, selector: Selector, *, note: str = "") -> int:
         """Undo `suspend`; what was revoked stays revoked."""
-        return self._append(Mark(RESUME, selector), note)
+        return self._append(Mark(RESUME, _selector(selector)), note)
 
     def before(self, selector: Selector, before: int | None = None) -> int:
         """Return what `revoke` takes "issued before" to be."""
+        _selector(selector)
         if before is not None:
             return moment(before)
         # this second too: what was issued in it may be what is to be stopped
@@ -71,7 +77,8 @@ class Ledger:
         A lease that was never used is not known here.
         """
         now = moment(None, self._clock)
-        return self._store.count(selector.key, before=self.before(selector, before), now=now)
+        issued = self.before(selector, before)
+        return self._store.count(selector.key, before=issued, now=now)
 
     def lines(self, *, last: int = 20) -> list[Line]:
         """Return the last entries, the newest first."""
@@ -105,7 +112,8 @@ def catch_up(view: View, store: Store) -> None:
             raise store.unavailable(f"its ledger ends at {head}, and had {view.seq} before")
         full = len(entries) == most
         if view.seq:
-            if not entries or (entries[0].seq, entries[0].at, entries[0].body) != (view.seq, *view.last):
+            known = entries and entries[0].seq == view.seq and _digest(entries[0]) == view.last
+            if not known:
                 anew = View()
                 catch_up(anew, store)
                 view.become(anew)
@@ -114,13 +122,23 @@ def catch_up(view: View, store: Store) -> None:
         last = entries[-1].seq if full else head
         view.apply([entry.body for entry in entries], last)
         if entries and entries[-1].seq == last:
-            view.last = entries[-1].at, entries[-1].body
+            view.last = _digest(entries[-1])
         if not full:
             return
 
 
 def _end(until: int | None) -> int:
     return ALWAYS if until is None else moment(until)
+
+
+def _digest(entry: Entry) -> bytes:
+    return digest(entry.at, entry.body)
+
+
+def _selector(value: object) -> Selector:
+    if not isinstance(value, Selector):
+        raise TypeError(f"{brief(value)} selects nothing; give Selector.make(kind, value)")
+    return value
 
 
 def _line(entry: Entry) -> Line:

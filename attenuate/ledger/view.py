@@ -21,46 +21,46 @@ class View:
 
     def __init__(self) -> None:
         self.seq = 0
-        self.last: tuple[int, bytes] = 0, b""
-        """Time and bytes of the entry at `seq`, where it was there."""
+        self.last = b""
+        """`digest` of the entry at `seq`; empty where there is none, or it was forgotten."""
         self.mark = object()
-        self._before: dict[bytes, int] = {}
-        self._suspended: set[bytes] = set()
+        self._said: tuple[dict[bytes, int], set[bytes]] = {}, set()  # before which time, and suspended
 
     def apply(self, bodies: Iterable[bytes], seq: int) -> None:
         """Take the entries that lead to `seq`, all of them or, with ValueError, none."""
         entries = [fields_of(_loaded(body)) for body in bodies]
+        revoked, suspended = self._said
         for verb, key, before, _ in entries:
             if verb == REVOKE:
-                if before > self._before.get(key, -1):
-                    self._before[key] = before
+                if before > revoked.get(key, -1):
+                    revoked[key] = before
             elif verb == RESUME:
-                self._suspended.discard(key)
+                suspended.discard(key)
             else:
-                self._suspended.add(key)
+                suspended.add(key)
         if entries:
             self.mark = object()  # after the change: who looked before it looks again
         self.seq = seq
 
     def become(self, other: View) -> None:
-        """Say what another view says."""
-        self._before, self._suspended, self.last = other._before, other._suspended, other.last
+        """Say what another view says; who looks meanwhile sees the one or the other."""
+        self._said, self.last = other._said, other.last
         self.mark = object()
         self.seq = other.seq
 
     def against(self, charges: Sequence[Charge]) -> tuple[Charge, str] | None:
         """Return the first charge of kind "revoked" that stands, with "revoked" or "suspended"."""
-        before, suspended = self._before.get, self._suspended
+        before, suspended = self._said
         for charge in charges:
             key = charge[1]
-            if charge[6] < before(key, -1):
+            if charge[6] < before.get(key, -1):
                 return charge, "revoked"
             if key in suspended:
                 return charge, "suspended"
         return None
 
     def __len__(self) -> int:
-        return len(self._before) + len(self._suspended)
+        return sum(map(len, self._said))
 
 
 def _loaded(body: bytes) -> Any:

@@ -478,6 +478,11 @@ def test_the_doctor_does_not_measure_the_connecting(
 
 
 # --- the feed -------------------------------------------------------------------------------------
+def _hears_ctrl_c() -> None:
+    """Undo what a shell does to processes in the background, and what they hand down."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def feed(run: Run, leases: tuple[str, str]) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """A feed in a process of its own: the process, its URL and its public key."""
@@ -485,12 +490,14 @@ def feed(run: Run, leases: tuple[str, str]) -> Iterator[tuple[subprocess.Popen[s
     words = [sys.executable, "-m", "attenuate", "ledger", "serve", *STORE, "--json"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, preexec_fn=_hears_ctrl_c
     ) as process:
         assert process.stdout is not None
-        said = json.loads(process.stdout.readline())
-        yield process, said["url"], said["key"]
-        process.kill()
+        try:
+            said = json.loads(process.stdout.readline())
+            yield process, said["url"], said["key"]
+        finally:
+            process.kill()
 
 
 def test_a_feed_is_served_until_ctrl_c_and_its_age_is_told(
@@ -545,11 +552,16 @@ def test_a_first_start_makes_an_empty_ledger_and_says_so(run: Run) -> None:
     words = [sys.executable, "-m", "attenuate", "ledger", "serve", "--store", "sqlite:n.db", "--make"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     for made in (True, False):
-        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env) as process:
-            assert process.stdout is not None
-            text = "".join(iter(process.stdout.readline, "Ctrl-C ends it\n"))
-            process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 0
+        with subprocess.Popen(
+            words, stdout=subprocess.PIPE, text=True, env=env, preexec_fn=_hears_ctrl_c
+        ) as process:
+            try:
+                assert process.stdout is not None
+                text = "".join(iter(process.stdout.readline, "Ctrl-C ends it\n"))
+                process.send_signal(signal.SIGINT if made else signal.SIGTERM)
+                assert process.wait(10) == 0
+            finally:
+                process.kill()
         assert ("made now, with an empty ledger" in text) is made
         assert Path("n.db").exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from typing import Any
 from urllib.parse import urlsplit
@@ -184,6 +185,7 @@ def serving(args: argparse.Namespace, out: Console) -> int:
                 text.insert(1, f"  {out.paint('made now, with an empty ledger', 'yellow bold')}")
             out.show({**data, "store": shown_address(address)}, "\n".join(text))
             sys.stdout.flush()
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a supervisor sends
             try:
                 server.serve_forever(poll_interval=0.1)
             except KeyboardInterrupt:

@@ -183,10 +183,10 @@ def serving(args: argparse.Namespace, out: Console) -> int:
             ]
             if made:
                 text.insert(1, f"  {out.paint('made now, with an empty ledger', 'yellow bold')}")
-            out.show({**data, "store": shown_address(address)}, "\n".join(text))
-            sys.stdout.flush()
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a supervisor sends
             try:
+                out.show({**data, "store": shown_address(address)}, "\n".join(text))
+                sys.stdout.flush()
                 server.serve_forever(poll_interval=0.1)
             except KeyboardInterrupt:
                 return OK

@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from attenuate import _engine
 
     try:
+        importlib.reload(_engine)  # the stores that are imported above have it already
         _engine.require()
     except ImportError as missing:
         raise pytest.UsageError(str(missing)) from None

@@ -72,7 +72,7 @@ def test_another_implementation_writes_the_same_doubles(bits: int) -> None:
     number = struct.unpack(">d", bits.to_bytes(8, "big"))[0]
     if math.isfinite(number):
         assert canonical(number) == rfc8785.dumps(number)
-        assert json.loads(canonical(number)) == number
+        assert float(canonical(number)) == number  # an integer of 17 digits is read as the nearest double
     else:
         build.malformed(lambda: canonical(number))
 

@@ -131,6 +131,11 @@ def test_attenuate_builds_from_its_own_sdist(tmp_path: Path) -> None:
 
     here = {path.relative_to(ROOT).as_posix() for path in (ROOT / "attenuate").rglob("*.py")}
     here.add("attenuate/py.typed")
+    here |= {
+        path.relative_to(ROOT).as_posix()
+        for kind in ("*.sql", "*.lua")
+        for path in (ROOT / "attenuate").rglob(kind)
+    }
     inside, source = members(wheel), members(sdist)
     assert modules(inside) == modules(source) == here
     info = f"attenuate-{__version__}.dist-info"

@@ -145,21 +145,21 @@ def test_an_error_shows_no_password_in_its_frames(address: str) -> None:
 
 def ahead(store: Store) -> None:
     """One machine's clock is two hours ahead, and its gate sweeps: nothing ends that others still count."""
-    hours = 7200
-    assert store.apply([budget(10, until=NOW + 60)], now=NOW).verdict is APPLIED
-    assert store.apply([budget(1, name="y")], now=NOW, reserve=Reserve(A, NOW + 60)).verdict is APPLIED
-    store.append([b"x", b"y"], at=1, until=[NOW + 60, NOW + 60])
+    hours, now = 7200, int(time.time())  # not when the suite began
+    assert store.apply([budget(10, until=now + 60)], now=now).verdict is APPLIED
+    assert store.apply([budget(1, name="y")], now=now, reserve=Reserve(A, now + 60)).verdict is APPLIED
+    store.append([b"x", b"y"], at=1, until=[now + 60, now + 60])
     proof = replay(until=int(time.time()) + 120)
-    assert store.apply([proof], now=NOW).verdict is APPLIED
-    assert store.sweep(now=NOW + hours) == (0, 0)
-    assert store.apply([budget(1)], now=NOW).verdict is REFUSED
+    assert store.apply([proof], now=now).verdict is APPLIED
+    assert store.sweep(now=now + hours) == (0, 0)
+    assert store.apply([budget(1)], now=now).verdict is REFUSED
     assert [hold.id for hold in store.holds()] == [A]
     assert len(store.entries(0)[1]) == 2
-    assert store.apply([proof], now=NOW).verdict is REFUSED
-    assert store.apply([replay(b"fresh", proof.until)], now=NOW).verdict is APPLIED
+    assert store.apply([proof], now=now).verdict is REFUSED
+    assert store.apply([replay(b"fresh", proof.until)], now=now).verdict is APPLIED
     store._ahead = hours  # type: ignore[attr-defined]  # the control
-    assert store.sweep(now=NOW + hours) == (1, 6)
-    assert store.apply([replay(b"newer", proof.until)], now=NOW).verdict is REFUSED
+    assert store.sweep(now=now + hours) == (1, 6)
+    assert store.apply([replay(b"newer", proof.until)], now=now).verdict is REFUSED
 
 
 def test_one_clock_that_is_ahead_ends_nothing_in_redis(redis_server: servers.Redis) -> None:

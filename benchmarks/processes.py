@@ -164,7 +164,9 @@ def holding(pipe: Connection, folder: str, public: str) -> None:
     opened(paths[0].read_bytes(), key)  # what is loaded at the first use is not counted
     gc.collect()
     before, began = _resident(), time.perf_counter()
-    follower = Follower(_Files([path.read_bytes for path in paths], key), clock=lambda: float("inf"), start=False)  # frames of any time
+    follower = Follower(
+        _Files([path.read_bytes for path in paths], key), clock=lambda: float("inf"), start=False
+    )  # frames of any time
     follower.refresh()
     took, view = time.perf_counter() - began, follower.view
     gc.collect()

@@ -7,7 +7,7 @@ specs/verify.md, what a store does with it in specs/state.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import cbor2
@@ -72,8 +72,8 @@ class Priced(Protocol):
         """What it costs, by unit."""
 
 
-def _key(parts: list[object]) -> bytes:
-    """Return a counter's key; without maps in it, what cbor2 writes is deterministic (RFC 8949 section 4.2.1)."""
+def key_of(*parts: object) -> bytes:
+    """Return a counter's key, [kind, …]; without maps in it, what cbor2 writes is deterministic (RFC 8949 section 4.2.1)."""
     return cbor2.dumps(parts)
 
 
@@ -120,7 +120,7 @@ class Plan(NamedTuple):
             out.append(Charge("final", key, ends, ends, until))
         out += self.attempts
         if proof.kind == BOUND_PROOF:
-            key = _key(["replay", self.tip, proof.nonce])
+            key = key_of("replay", self.tip, proof.nonce)
             out.append(Charge("replay", key, 1, 1, proof.iat + limits.REPLAY_WINDOW))
         return out
 
@@ -129,21 +129,36 @@ def plan_of(chain: Chain, run: Run, leeway: int) -> Plan:
     """Return what requests under an authentic chain are charged. leeway: seconds, as the verifier has it."""
     ids = [h[:ID_SIZE] for h in chain.hashes]
     untils = ends_of(chain.blocks, leeway)
-    budgets, finals = [], []
-    for number, block in enumerate(chain.blocks):
-        for unit, limit in block.fields.get(BUDGET, {}).items():
-            key = _key(["budget", ids[number], unit])
-            budgets.append(Budget(key, number, unit, limit, untils[number]))
-        if FINAL in block.fields:
-            key = _key(["final", ids[number]])
-            finals.append(Final(key, number, block.fields[FINAL], untils[number]))
+    finals = [
+        Final(key_of("final", block_id), number, block.fields[FINAL], until)
+        for number, (block_id, block, until) in enumerate(zip(ids, chain.blocks, untils, strict=True))
+        if FINAL in block.fields
+    ]
     issued_at = chain.blocks[0].fields[ISSUED_AT]
     revoked = [
-        Charge("revoked", _key(["revoked", *selector]), 0, 0, untils[-1], issued_at=issued_at)
+        Charge("revoked", key_of("revoked", *selector), 0, 0, untils[-1], issued_at=issued_at)
         for selector in _selectors(chain, ids, run)
     ]
     attempts = _attempts(chain, ids, run, untils)
-    return Plan(chain.hashes[-1], tuple(budgets), tuple(finals), attempts, tuple(revoked), untils[-1])
+    return Plan(
+        chain.hashes[-1],
+        budgets_of(chain.blocks, ids, untils),
+        tuple(finals),
+        attempts,
+        tuple(revoked),
+        untils[-1],
+    )
+
+
+def budgets_of(blocks: tuple[Block, ...], ids: Sequence[bytes], untils: Sequence[int]) -> tuple[Budget, ...]:
+    """Return every unit of every block's budget. ids: of the blocks. untils: seconds, from `ends_of`."""
+    return tuple(
+        [
+            Budget(key_of("budget", block_id, unit), number, unit, limit, until)
+            for number, (block_id, block, until) in enumerate(zip(ids, blocks, untils, strict=True))
+            for unit, limit in block.fields.get(BUDGET, {}).items()
+        ]
+    )
 
 
 def ends_of(blocks: tuple[Block, ...], leeway: int) -> list[int]:
@@ -178,7 +193,7 @@ def _attempts(chain: Chain, ids: list[bytes], run: Run, untils: list[int]) -> tu
         above: bytes | str = ids[index - 1] if index else chain.key_id
         until = untils[index - 1] if index else limits.SAFE_MAX
         path_text = run_text((*run[:level], (run[level][0], None)))
-        key = _key(["attempt", above, path_text])
+        key = key_of("attempt", above, path_text)
         out.append(Charge("attempt", key, attempt, limits.SAFE_MAX, until, raises=stated is not None))
     return tuple(out)
 

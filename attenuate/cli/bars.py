@@ -6,9 +6,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .. import codec, limits
-from ..block import BUDGET
-from ..charges import Charge, ends_of
+from .. import charges, limits
+from ..charges import Charge, ends_of, key_of
 from ..lease import Lease
 from ..store import Counter, Store
 from ..store.model import kept
@@ -47,23 +46,19 @@ class Budget(NamedTuple):
         return {"block": self.block, "block_id": self.block_id, "unit": self.unit, **amounts}
 
 
-def key_of(block_id: str, unit: str) -> bytes:
-    """Return the counter's key of a block's budget (specs/verify.md, charges)."""
-    return codec.encode(["budget", bytes.fromhex(block_id), unit])
-
-
 def budgets_of(store: Store, lease: Lease) -> list[Budget]:
     """Return every budget of a lease as it stands; raises Unavailable.
 
     What the blocks say is unverified, and cannot be wrong for their ids, which are hashes of it.
     """
-    blocks, out = lease.unverified_blocks, []
-    ends = ends_of(blocks, limits.MAX_LEEWAY)
-    for number, (block_id, block) in enumerate(zip(lease.block_ids, blocks, strict=True)):
-        for unit, limit in block.fields.get(BUDGET, {}).items():
-            key = key_of(block_id, unit)
-            until = kept(Charge("budget", key, 0, limit, ends[number]))
-            out.append(Budget(number, block_id, unit, Counter(key, ceiling=limit, until=until), False))
+    blocks, ids = lease.unverified_blocks, [bytes.fromhex(block_id) for block_id in lease.block_ids]
+    out = []
+    for key, number, unit, limit, until in charges.budgets_of(
+        blocks, ids, ends_of(blocks, limits.MAX_LEEWAY)
+    ):
+        until = kept(Charge("budget", key, 0, limit, until))
+        counter = Counter(key, ceiling=limit, until=until)
+        out.append(Budget(number, lease.block_ids[number], unit, counter, False))
     rows = store.read([budget.counter.key for budget in out])
     return [_as_found(budget, row) for budget, row in zip(out, rows, strict=True)]
 
@@ -77,7 +72,7 @@ def _as_found(budget: Budget, row: Counter | None) -> Budget:
 
 def budgets_at(store: Store, block_id: str, units: Sequence[str]) -> list[Budget]:
     """Return the budgets of a block whose token is not at hand; those never used are not known."""
-    rows = store.read([key_of(block_id, unit) for unit in units])
+    rows = store.read([key_of("budget", bytes.fromhex(block_id), unit) for unit in units])
     return [
         Budget(None, block_id, unit, row, True)
         for unit, row in zip(units, rows, strict=True)

@@ -109,13 +109,9 @@ class AsyncGate:
         except LeaseError as error:
             token = ""
             return shadowed(bare(error), asked.get("run"))
-        except BaseException as error:
-            token = ""
-            failed = bare(error)
-        try:
-            raise failed
-        finally:
-            del failed
+        except BaseException:
+            token = ""  # `check` has left it out of its frame, and this is the only other one
+            raise
 
     async def commit(
         self, grant: Grant | str, cost: Mapping[str, int] | None = None, *, now: int | None = None

@@ -58,13 +58,14 @@ class GateInfo(NamedTuple):
 class _Known:
     """What is charged under one lease and run. mark: of the view under which it was last found clear."""
 
-    __slots__ = ("attempts", "mark", "noted", "plans", "quiet", "revoked")
+    __slots__ = ("attempts", "mark", "noted", "plans", "quiet", "revoked", "units")
 
     def __init__(self, found: tuple[Plan, ...]) -> None:
         plans = self.plans = (found[0], *[_beside(plan, found[0].ends) for plan in found[1:]])
         self.revoked = tuple([charge for plan in plans for charge in plan.revoked])
         self.attempts = tuple([charge for plan in plans for charge in plan.attempts])
-        self.quiet = not any(plan.budgets or plan.finals for plan in plans)
+        self.units = tuple([budget.unit for plan in plans for budget in plan.budgets])
+        self.quiet = not self.units and not any(plan.finals for plan in plans)
         self.mark: object = None
         self.noted = False
 
@@ -78,6 +79,13 @@ def _beside(plan: Plan, ends: int) -> Plan:
     budgets = tuple([budget._replace(until=min(budget.until, ends)) for budget in plan.budgets])
     finals = tuple([final._replace(until=min(final.until, ends)) for final in plan.finals])
     return plan._replace(budgets=budgets, finals=finals, attempts=())
+
+
+def _check_end(known: _Known, at: int) -> None:
+    """Raise Forbidden for a lease that ended since it was verified: the request may have waited for a thread."""
+    ends = known.plans[0].ends
+    if at >= ends:
+        raise Forbidden("expires", clock(at), allowed=f"before {clock(ends)}", would_pass="a fresh lease")
 
 
 class Charging:
@@ -153,22 +161,24 @@ class Charging:
         ]
         charges.sort(key=lambda charge: charge.kind != "budget")  # those first that a grant tells of
         held = None
-        if reserve is not None and any(plan.budgets for plan in known.plans):
+        if reserve is not None and known.units:
             held = reservation(known.plans, verified.request, verified.run, reserve, hold_for, at)
-        outcome, refusal = None, self._ended(known, at)
+        outcome, refusal = None, None
         try:
-            if refusal is not None:
-                raise refusal
+            _check_end(known, at)
             self._check_age(request)
             outcome = self._applied(charges, known, held, at)
             if outcome.verdict is Verdict.REFUSED:
-                refusal = standing(charges[outcome.number], outcome.found[0], known.plans)
-            elif outcome.verdict is Verdict.SETTLED:
-                refusal = settled(shown(reserve), outcome.number)
-        except (Refused, Forbidden) as late:
-            refusal = bare(late)
-        if refusal is None:
-            refusal = self._late(known, request, now)
+                raise standing(charges[outcome.number], outcome.found[0], known.plans)
+            if outcome.verdict is Verdict.SETTLED:
+                raise settled(shown(reserve), outcome.number)
+            # what came to stand against it while the store was asked; what was charged stays
+            self._check_age(request, ask=False)
+            if self._follower is not None:
+                self._check_revoked(known)
+            _check_end(known, moment(now, self.verifier.clock))
+        except (Refused, Forbidden) as error:
+            refusal = bare(error)
         finding = None if refusal is None else refusal.finding
         self._record(Use(at, verified, tuple(charges), held and held.id, finding))
         if refusal is not None:
@@ -176,41 +186,20 @@ class Charging:
         self._allowed += 1
         self._note(known)
         self._sweep()
-        units = tuple([budget.unit for plan in known.plans for budget in plan.budgets])
         hold_id, expires = (held.id, held.expires) if held else (None, 0)
         if hold_id is not None and outcome is not None and outcome.verdict is Verdict.REPEATED:
             hold = self.store.hold(hold_id)
             expires = hold.expires if hold else 0  # as it was made then
-        return make_grant(Held(verified, tuple(charges), units, outcome, hold_id, expires))
-
-    def _ended(self, known: _Known, at: int) -> LeaseError | None:
-        """Return the refusal of a lease that ended since it was verified: this may have waited for a thread."""
-        ends = known.plans[0].ends
-        if at < ends:
-            return None
-        return Forbidden("expires", clock(at), allowed=f"before {clock(ends)}", would_pass="a fresh lease")
-
-    def _late(self, known: _Known, request: Priced, now: int | None) -> LeaseError | None:
-        """Return what came to stand against a request while the store was asked; what was charged stays."""
-        try:
-            self._check_age(request, ask=False)
-            against = None if self._follower is None else self._view.against(known.revoked)
-            if against is not None:
-                return revoked(*against, known.plans)
-        except Refused as late:
-            return bare(late)
-        return self._ended(known, moment(now, self.verifier.clock))
+        return make_grant(Held(verified, tuple(charges), known.units, outcome, hold_id, expires))
 
     def _applied(self, charges: list[Charge], known: _Known, held: Reserve | None, at: int) -> Outcome:
         view, store = self._view, self.store
         for _ in range(TRIES):
             number = view.seq if self._follower is None else None  # read before what it stands for
-            against = view.against(known.revoked)
-            if against is not None and number is not None:
-                number = self._caught_up()  # it may have been resumed
-                against = view.against(known.revoked)
-            if against is not None:
-                raise revoked(*against, known.plans)
+            if view.against(known.revoked):
+                if number is not None:
+                    number = self._caught_up()  # it may have been resumed
+                self._check_revoked(known)
             outcome = store.apply(charges, now=at, reserve=held, ledger=number)
             if outcome.verdict is not Verdict.BEHIND:
                 return outcome
@@ -226,6 +215,11 @@ class Charging:
             return self._view.seq
         finally:
             self._catching.release()
+
+    def _check_revoked(self, known: _Known) -> None:
+        against = self._view.against(known.revoked)
+        if against is not None:
+            raise revoked(*against, known.plans)
 
     def _check_age(self, request: Priced, ask: bool = True) -> None:
         follower = self._follower

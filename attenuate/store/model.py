@@ -62,11 +62,6 @@ class Counter(NamedTuple):
         """What may still be charged."""
         return min(self.ceiling + self.extra, limits.SAFE_MAX) - self.spent - self.held
 
-    def to_json(self) -> dict[str, object]:
-        """Return the counter as JSON data; the key as its parts, bytes in hex."""
-        parts = [part.hex() if isinstance(part, bytes) else part for part in parts_of(self.key)]
-        return {"key": parts, **self._asdict(), "left": self.left} | {"key": parts}
-
 
 class State(IntEnum):
     """Where a reservation stands; every one but HELD is final."""

@@ -23,6 +23,7 @@ from .evidence import Chain, Evidence
 from .findings import UNCOUNTED, Uncounted, refusing, uncounted
 from .grants import Demand, matches
 from .keys import Key
+from .lease import Lease
 from .request import Request, Run
 from .ring import KeyRing
 from .token import BEARER, SEALED, Frame, Proof, read_blocks, read_frame, split
@@ -154,6 +155,19 @@ def explain(
         if isinstance(approved, Failure):
             return (findings.describe(approved, case),)
     return found
+
+
+def authentic(lease: Lease, keys: KeyRing) -> Chain:
+    """Return the chain of a bearer or sealed lease that is authentic (V1 to V5), and decide nothing.
+
+    For who passes a lease's authority on in another form: its caveats were not looked at, and a lease
+    under an audience key is authentic for that audience alone.
+
+    Raises Untrusted; Forbidden `binding` for a lease that is bound to a call.
+    """
+    served = lease.key_id.partition("/")[2]
+    asked = Asked(Request("export", audience=served or "-"), keys, 0)
+    return _trusted(lease.token, asked, None)[0]
 
 
 def _trusted(text: str, asked: Asked, cache: ChainCache | None) -> tuple[Chain, Proof, list[Parsed]]:

@@ -1,0 +1,91 @@
+"""What both exports share: an authentic lease's blocks, and a name for what cannot travel.
+
+An exporter signs what it is given with a key of its own. So it believes nothing: a lease is verified
+(V1 to V5) under the issuer's ring before one caveat of it is written anywhere else. Who would export
+a text unverified would sign whatever a holder wrote.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+
+from attenuate import KeyRing, Lease
+from attenuate.block import (
+    ALLOW, APPROVAL, AUDIENCE, EXPIRES, FOR, ISSUED_AT, NEXT_KEY, RUN, Block, Fields, caveat_name,
+)  # fmt: skip
+from attenuate.chain import extend, start
+from attenuate.verify import authentic
+
+_COMPLETE = (RUN, AUDIENCE, EXPIRES, ALLOW, ISSUED_AT)
+
+
+class NotPortable(ValueError):
+    """A lease, or another token, says something that the other kind of token cannot carry.
+
+    name: what it is: the caveat's name, `sealed`, `bound`, `approvals` or `structure`, or of another
+    token what it has beside the vocabulary. block: the number of the block, None where it is no block's.
+    """
+
+    def __init__(self, name: str, kind: str, block: int | None = None, hint: str = "") -> None:
+        where = "" if block is None else f" (block {block})"
+        super().__init__(f"a {kind} cannot carry {name}{where}" + (f"; {hint}" if hint else ""))
+        self.name = name
+        self.block = block
+
+
+def portable_blocks(lease: Lease, keys: KeyRing, kind: str, carried: Collection[int | str]) -> list[Fields]:
+    """Return the fields of each block of an authentic bearer lease, without next_key.
+
+    kind: of the other token, for the words. carried: the keys of the closed set that it can carry;
+    a text in it stands for extension keys of that name, "*" for every extension.
+
+    Raises Untrusted for a lease that is not authentic under `keys`, NotPortable for what cannot travel.
+    """
+    if lease.proof != "bearer":
+        raise NotPortable(lease.proof, kind, hint="export the lease before it is sealed or presented")
+    chain = authentic(lease, keys)
+    if lease.approvals:
+        raise NotPortable("approvals", kind, hint="approvals bind to the lease's block ids")
+    blocks = [_fields(block) for block in chain.blocks]
+    for number, fields in enumerate(blocks):
+        for key in fields:
+            known = key in carried or (isinstance(key, str) and "*" in carried)
+            if not known or key == FOR:
+                raise NotPortable(caveat_name(key), kind, number, "verify the lease itself there")
+        if number and ISSUED_AT in fields:
+            raise NotPortable("structure", kind, number, "issued_at stands in block 0 and nowhere else")
+    check_complete(blocks[0], kind)
+    served = lease.key_id.partition("/")[2]
+    if served and blocks[0][AUDIENCE] != (served,):
+        # V3: under an audience key the request's audience is that key's, whatever the block says
+        if served not in blocks[0][AUDIENCE]:
+            raise NotPortable("audience", kind, 0, f"its key serves {served!r:.80} alone, which it does not name")
+        blocks[0][AUDIENCE] = (served,)
+    return blocks
+
+
+def check_complete(first: Fields, kind: str) -> None:
+    """Refuse a block 0 that no verifier would take (V6, `structure`): it would be all-powerful there."""
+    missing = [caveat_name(key) for key in _COMPLETE if key not in first]
+    if missing:
+        raise NotPortable("structure", kind, 0, f"block 0 has no {', '.join(missing)}")
+    if any(attempt is None for _, attempt in first[RUN]):
+        raise NotPortable("structure", kind, 0, "block 0 leaves an attempt open")
+    if first[ISSUED_AT] >= first[EXPIRES]:
+        raise NotPortable("structure", kind, 0, "it ends before it begins")
+
+
+def minted(blocks: Iterable[Fields], keys: KeyRing) -> Lease:
+    """Return a bearer lease of these blocks under the ring's active key; raises ValueError for none."""
+    if keys.active is None:
+        raise ValueError("this ring only verifies; import with the ring that holds the secret")
+    first, *more = blocks
+    token = start(keys[keys.active], keys.active, first, os.urandom(32))
+    for fields in more:
+        token = extend(token, fields, os.urandom(32))
+    return Lease(token)
+
+
+def _fields(block: Block) -> Fields:
+    return {key: value for key, value in block.fields.items() if key != NEXT_KEY}

@@ -12,7 +12,16 @@ from collections.abc import Collection, Iterable
 
 from attenuate import KeyRing, Lease
 from attenuate.block import (
-    ALLOW, APPROVAL, AUDIENCE, EXPIRES, FOR, ISSUED_AT, NEXT_KEY, RUN, Block, Fields, caveat_name,
+    ALLOW,
+    AUDIENCE,
+    EXPIRES,
+    FOR,
+    ISSUED_AT,
+    NEXT_KEY,
+    RUN,
+    Block,
+    Fields,
+    caveat_name,
 )  # fmt: skip
 from attenuate.chain import extend, start
 from attenuate.verify import authentic
@@ -60,7 +69,9 @@ def portable_blocks(lease: Lease, keys: KeyRing, kind: str, carried: Collection[
     if served and blocks[0][AUDIENCE] != (served,):
         # V3: under an audience key the request's audience is that key's, whatever the block says
         if served not in blocks[0][AUDIENCE]:
-            raise NotPortable("audience", kind, 0, f"its key serves {served!r:.80} alone, which it does not name")
+            raise NotPortable(
+                "audience", kind, 0, f"its key serves {served!r:.80} alone, which it does not name"
+            )
         blocks[0][AUDIENCE] = (served,)
     return blocks
 

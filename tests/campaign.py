@@ -11,7 +11,6 @@ The same seed gives the same mutants on any number of cores.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import random
@@ -24,6 +23,7 @@ from typing import Any
 
 import build
 import mutate
+import records
 
 from attenuate import Forbidden, LeaseError, Malformed, Untrusted, _engine
 
@@ -126,7 +126,7 @@ def campaign(
     found = out["control"]["accepted"] > 0
     out["ok"] = not out["bad"] and out["accepted"] == out["crashed"] == 0 and found
     head = {
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "date": records.today(),
         "engine": _engine.NAME,
         "seed": seed,
         "tokens": tokens,
@@ -147,16 +147,11 @@ def main() -> int:
     record = campaign(
         asked.tokens, asked.seed, from_nowhere=asked.random, processes=asked.processes, show=True
     )
-    written = json.dumps(record, indent=1) + "\n"
-    if asked.out:
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(written, encoding="utf-8")
-    else:
-        print(written, end="")
+    code = records.write(record, asked.out)
     summary = f"{record['judged']:,} judged, {record['accepted']} accepted, {record['crashed']} crashed, "
     summary += f"slowest {record['slowest_us']} µs; control accepted {record['control']['accepted']}"
     print(summary, file=sys.stderr)
-    return 0 if record["ok"] else 1
+    return code
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ import build
 import cases
 import mutate
 import odd
+import records
 import wire
 from cases import Case, Kin, Rng
 
@@ -280,7 +281,7 @@ def campaign(
     slow = [name for name, took in out["slowest_us"].items() if took > BOUND_US]
     out["ok"] = out["differences"] == 0 and not slow and out["cases"] == count + mutated
     head = {
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "date": records.today(),
         "versions": versions(),
         "seed": seed,
         "random": count,
@@ -325,13 +326,7 @@ def main() -> int:
         record = seeded.controls(asked.seed, only=asked.only, processes=asked.processes)
     else:
         record = campaign(asked.random, asked.mutated, asked.seed, processes=asked.processes, show=True)
-    written = json.dumps(record, indent=1) + "\n"
-    if asked.out:
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(written, encoding="utf-8")
-    else:
-        print(written, end="")
-    return 0 if record["ok"] else 1
+    return records.write(record, asked.out)
 
 
 def first_difference(count: int, mutated: int, seed: int) -> dict[str, Any]:

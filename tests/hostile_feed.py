@@ -15,7 +15,6 @@ controls put one fault each into the source, and the same sequences must find it
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import random
@@ -30,6 +29,7 @@ from unittest import mock
 
 import build
 import cbor2
+import records
 from build import NOW
 
 from attenuate import Gate, LeaseError, Refused, Verifier
@@ -483,22 +483,17 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="write the record here; default: standard output")
     asked = parser.parse_args()
     began = time.monotonic()
-    record: dict[str, Any] = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "seed": asked.seed}
+    record: dict[str, Any] = {"date": records.today(), "seed": asked.seed}
     if not asked.controls:
         record |= campaign(asked.sequences, asked.seed, processes=asked.processes, show=True)
         record["seconds"] = round(time.monotonic() - began)
     record["controls"] = controls(min(asked.sequences, 20_000), asked.seed, show=True)
     missed = [fault for fault, each in record["controls"].items() if not each["found"]]
     record["ok"] = not missed and not record.get("wrong")
-    written = json.dumps(record, indent=1) + "\n"
-    if asked.out:
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(written, encoding="utf-8")
-    else:
-        print(written, end="")
+    code = records.write(record, asked.out)
     said = f"{record.get('sequences', 0):,} sequences, {record.get('wrong', 0)} wrong; "
     print(f"{said}{len(FAULTS) - len(missed)} of {len(FAULTS)} faults found", file=sys.stderr)
-    return 0 if record["ok"] else 1
+    return code
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import json
 import multiprocessing
 import os
 import platform
@@ -35,6 +34,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import records
 from state_twins import Raw, budget, kind_of, opened, rows_of
 
 from attenuate import codec, limits
@@ -1023,7 +1023,7 @@ def campaign(parts: list[str], stores: list[str], sizes: Sizes) -> dict[str, Any
 
     began = time.perf_counter()
     out: dict[str, Any] = {
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "date": records.today(),
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "stores": {},
@@ -1081,14 +1081,9 @@ def main() -> int:
         if getattr(asked, name):
             sizes = sizes._replace(**{name: dict.fromkeys(STORES, getattr(asked, name))})
     record = campaign(parts, asked.stores, sizes)
-    written = json.dumps(record, indent=1) + "\n"
-    if asked.out:
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(written, encoding="utf-8")
-    else:
-        print(written, end="")
+    code = records.write(record, asked.out)
     said(f"{'ok' if record['ok'] else 'NOT OK'} after {record['seconds']} s")
-    return 0 if record["ok"] else 1
+    return code
 
 
 if __name__ == "__main__":

@@ -15,27 +15,31 @@ endif
 SOURCES := $(shell find kernel \( -name target -o -name fuzz \) -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.pyi' -o -name crates.txt \) -print)
 CARGO_IN_KERNEL := cd kernel && PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo
 
-.PHONY: demo test kernel check bench campaign vectors docs coverage clean
+.PHONY: demo test interop kernel check bench campaign vectors docs coverage clean
 
 demo: $(VENV)/.core $(KERNEL)
 	@$(BIN)/python .ci/engine.py
 	@$(BIN)/attenuate demo
 
-test: $(VENV)/.test $(KERNEL)
+test: $(VENV)/.test $(VENV)/.interop $(KERNEL)
 	@$(BIN)/python .ci/engine.py
 	ATTENUATE_INSTALL=1 $(BIN)/python -m pytest
 ifdef KERNEL
 	$(CARGO_IN_KERNEL) test --quiet --locked --package attenuate-rules
 endif
 
+# The vectors over every implementation there is: Python, native, Rust, Go, TypeScript.
+interop: $(VENV)/.test $(VENV)/.interop $(KERNEL)
+	$(BIN)/python interop/run.py
+
 kernel: $(VENV)/.core $(or $(KERNEL),$(VENV)/.kernel)
 	@$(BIN)/python .ci/engine.py
 
 # Without the native engine, attenuate/native.py runs nowhere.
-coverage: $(VENV)/.test $(KERNEL)
+coverage: $(VENV)/.test $(VENV)/.interop $(KERNEL)
 	$(BIN)/python -m pytest --cov --cov-report=term-missing --cov-fail-under=$(if $(KERNEL),95,90)
 
-check: $(VENV)/.check $(KERNEL)
+check: $(VENV)/.check $(VENV)/.interop $(KERNEL)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -54,13 +58,15 @@ bench: $(VENV)/.bench $(KERNEL)
 	$(BIN)/python docs/bench.py
 
 # The long runs behind the figures in tests/results: a million mutated tokens, and its control; hostile
-# feeds; races, kill -9 and replays over every store; both engines asked the same.
-campaign: $(VENV)/.test $(KERNEL)
+# feeds; races, kill -9 and replays over every store; both engines asked the same, and all languages.
+campaign: $(VENV)/.test $(VENV)/.interop $(KERNEL)
 	$(BIN)/python tests/campaign.py --tokens 1000000 --seed 1 --out tests/results/mutation.json
 	$(BIN)/python tests/hostile_feed.py --sequences 100000 --out tests/results/feed.json
 	$(BIN)/python tests/state_faults.py --all --out tests/results/state.json
 ifdef KERNEL
 	$(BIN)/python tests/engines.py --random 1000000 --mutated 1000000 --out tests/results/engines.json
+	$(BIN)/python tests/interop_campaign.py --mutated 1000000 --drawn 100000 --other 100000 --exports 100000 \
+	  --controls --out tests/results/interop.json
 endif
 
 vectors: $(VENV)/.core
@@ -85,6 +91,10 @@ $(VENV)/.test $(VENV)/.bench $(VENV)/.check: $(VENV)/.%: pyproject.toml constrai
 	@$(PIP) --group $*
 	@touch $@
 
+$(VENV)/.interop: interop/python/pyproject.toml | $(VENV)/.core
+	@$(PIP) $(BUILDING) --editable './interop/python[macaroon,biscuit]'
+	@touch $@
+
 $(VENV)/.kernel: $(SOURCES) | $(VENV)/.venv
 	@echo "building the native engine (kernel/), which takes a minute the first time" >&2
 	@command -v cargo >/dev/null && $(BIN)/python kernel/crates.py lock && \
@@ -94,4 +104,4 @@ $(VENV)/.kernel: $(SOURCES) | $(VENV)/.venv
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage kernel/target kernel/Cargo.lock
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage kernel/target kernel/Cargo.lock interop/build interop/typescript/dist interop/typescript/node_modules

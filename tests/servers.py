@@ -1,7 +1,8 @@
 """Real servers for the tests: a redis-server and a PostgreSQL in a temporary directory, on loopback only.
 
-A server that is not installed skips its tests by name; with ATTENUATE_STORES=all it fails them. With
-ATTENUATE_INSTALL=1, as root where apt-get is, a missing one is installed first.
+A program that is not installed skips its tests by name; with ATTENUATE_STORES=all a missing server fails
+them. With ATTENUATE_INSTALL=1, as root where apt-get is, a missing one is installed first, and so is the
+browser that the TypeScript package is tested in.
 """
 
 from __future__ import annotations
@@ -20,17 +21,23 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = {"redis-server": "redis-server", "initdb": "postgresql"}
+PACKAGES = {"redis-server": "redis-server", "initdb": "postgresql", "chromium": "chromium"}
 
 
 def program(name: str) -> str:
     """Return the path of a server's program, or skip."""
+    path = installed(name)
+    if path is None:
+        missing(f"{PACKAGES[name]} is not installed")
+    return path
+
+
+def installed(name: str) -> str | None:
+    """Return the path of a program, installed first where that may be; None where there is none."""
     path = _found(name)
     if path is None and os.environ.get("ATTENUATE_INSTALL") == "1" and os.geteuid() == 0:
         _install(PACKAGES[name])
         path = _found(name)
-    if path is None:
-        missing(f"{PACKAGES[name]} is not installed")
     return path
 
 

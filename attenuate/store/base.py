@@ -67,6 +67,7 @@ class Store(ABC):
     name: ClassVar[str] = ""
     shared: ClassVar[bool] = True
     durable: bool = True
+    _identity: bytes
 
     def __init__(self, *, timeout: float = limits.STORE_TIMEOUT) -> None:
         if not isinstance(timeout, int | float) or not 0 < timeout <= 60:
@@ -206,9 +207,9 @@ class Store(ABC):
         """
 
     @property
-    @abstractmethod
     def identity(self) -> bytes:
         """16 bytes that this store's ledger was given when it was made."""
+        return self._identity
 
     # --- leases that were seen ----------------------------------------------------------------------
     def note(self, lease: bytes, selectors: Sequence[bytes], *, issued_at: int, until: int) -> None:

@@ -58,6 +58,7 @@ class ChunkedStore(Store):
         if not 0.01 <= ttl <= 60 or not 1 <= hold_for <= 3600:
             raise ValueError("give ttl from 0.01 to 60 s, and hold_for from 1 to 3600 s")
         self._store = store
+        self._identity = store.identity
         self._size, self._ttl, self._hold_for = size, ttl, hold_for
         self.durable = store.durable
         self._open = True
@@ -263,11 +264,6 @@ class ChunkedStore(Store):
         self._purses = {}
 
     # --- everything else is the other store's ---------------------------------------------------------
-    @property
-    def identity(self) -> bytes:
-        """The other store's."""
-        return self._store.identity
-
     def wait(self, after: int, timeout: float) -> None:
         """Do as the other store."""
         self._store.wait(after, timeout)

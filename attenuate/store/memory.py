@@ -74,11 +74,6 @@ class MemoryStore(Store):
         born = int(time.time()) + limits.SKEW + limits.REPLAY_WINDOW
         self._horizon = 0 if allow_proofs_from_before else born
 
-    @property
-    def identity(self) -> bytes:
-        """16 bytes of this store."""
-        return self._identity
-
     def _apply(
         self, charges: Sequence[Charge], now: int, reserve: Reserve | None, ledger: int | None
     ) -> Outcome:

@@ -25,9 +25,10 @@ except ImportError as missing:
 from .. import limits
 from ..charges import Charge
 from ..errors import Unavailable
-from .base import ANEW, ANOTHER, ANSWERS, ROOM, VERSIONS, Store
+from .base import ANOTHER, ANSWERS, ROOM, VERSIONS
 from .model import Counter, Entry, Hold, Outcome, Reserve, State, Swept, Verdict, held_by, kept, settle
 from .pool import Pool
+from .served import ServedStore
 
 T = TypeVar("T")
 VERSION: Final = 1
@@ -57,7 +58,7 @@ _SESSION: Final = "SELECT " + ", ".join(
 )
 
 
-class PostgresStore(Store):
+class PostgresStore(ServedStore):
     """Counters in PostgreSQL, exact under threads, processes and machines; 13 or later.
 
     url: postgresql://… or another conninfo of libpq. schema: where its tables are; it is made where
@@ -75,7 +76,6 @@ class PostgresStore(Store):
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,40}", schema):
             raise ValueError(f"schema {schema!r:.40}; give a name of small letters, digits and _")
         self._schema = schema
-        self._open = True
         self._ahead = AHEAD
         connect = _connector(url, self.timeout)
         del url  # of this frame, which collectors show
@@ -88,11 +88,6 @@ class PostgresStore(Store):
         except BaseException:
             self.close()
             raise
-
-    @property
-    def identity(self) -> bytes:
-        """16 bytes of this store's ledger."""
-        return self._identity
 
     # --- counters -----------------------------------------------------------------------------------
     def _apply(
@@ -234,16 +229,6 @@ class PostgresStore(Store):
         rows = self._all(ask, selector, before, now, self._identity)
         return int(self._told(rows or None)[0][0])
 
-    def close(self) -> None:
-        """Close the connections, then refuse."""
-        self._open = False
-        self._pool.close()
-        self._listeners.close()
-
-    def _after_fork(self) -> None:
-        self._pool.after_fork()
-        self._listeners.after_fork()
-
     # --- the server ---------------------------------------------------------------------------------
     def _told(self, value: T | None) -> T:
         if value is None:
@@ -257,13 +242,15 @@ class PostgresStore(Store):
 
     def _all(self, ask: str, *arguments: Any, end: float | None = None) -> list[tuple[Any, ...]]:
         """Run one statement once, in its own transaction, and return its rows."""
-        if not self._open:
-            raise self.unavailable("it is closed", would_pass=ANEW)
+        self._check_open()
         end = time.monotonic() + self.timeout if end is None else end
         with self._pool.lent(end, (psycopg.Error,)) as connection:
             connection.end = end
             query = self._named(ask).encode()
-            return connection.execute(query, arguments, prepare=True, binary=True).fetchall()
+            rows: list[tuple[Any, ...]] = connection.execute(
+                query, arguments, prepare=True, binary=True
+            ).fetchall()
+        return rows
 
     def _named(self, text: str) -> str:
         return text if self._schema == "attenuate" else text.replace("attenuate.", f"{self._schema}.")

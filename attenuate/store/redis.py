@@ -26,9 +26,10 @@ except ImportError as missing:
 from .. import limits
 from ..charges import Charge
 from ..errors import Unavailable
-from .base import ANEW, ANOTHER, ANSWERS, ROOM, VERSIONS, Store
+from .base import ANOTHER, ANSWERS, ROOM, VERSIONS
 from .model import Counter, Entry, Hold, Outcome, Reserve, State, Swept, Verdict, held_by, kept, settle
 from .pool import Pool
+from .served import ServedStore
 
 T = TypeVar("T")
 VERSION: Final = b"1"
@@ -48,7 +49,7 @@ _GONE: Final = {
 }
 
 
-class RedisStore(Store):
+class RedisStore(ServedStore):
     """Counters in Redis, exact under threads, processes and machines as long as Redis keeps its data.
 
     url: redis://, rediss:// (TLS) or unix://. prefix: of all its keys, which share one hash tag, so that
@@ -79,22 +80,16 @@ class RedisStore(Store):
         del url  # of this frame, which collectors show
         if connect is None:
             raise ValueError("no address of a Redis; give redis://HOST:PORT/NUMBER")
-        self._pool: Pool[Any] = Pool(connect, _disconnect, _sound)
-        self._listeners: Pool[Any] = Pool(self._listening(connect), _disconnect, _connected)
+        self._pool = Pool(connect, _disconnect, _sound)
+        self._listeners = Pool(self._listening(connect), _disconnect, _connected)
         self._lost = ""
         self._op = 0
         self._ahead = AHEAD
-        self._open = True
         try:
             self._identity, self._op, self.durable = self._timed(self._begin, allow_eviction)
         except BaseException:
             self.close()
             raise
-
-    @property
-    def identity(self) -> bytes:
-        """16 bytes of this store's ledger."""
-        return self._identity
 
     # --- counters -----------------------------------------------------------------------------------
     def _apply(
@@ -178,16 +173,6 @@ class RedisStore(Store):
     def _count(self, selector: bytes, before: int, now: int) -> int:
         return int(self._run("count", selector, before, now)[0])
 
-    def close(self) -> None:
-        """Close the connections, then refuse."""
-        self._open = False
-        self._pool.close()
-        self._listeners.close()
-
-    def _after_fork(self) -> None:
-        self._pool.after_fork()
-        self._listeners.after_fork()
-
     # --- the server ---------------------------------------------------------------------------------
     def _run(self, script: str, *arguments: Any) -> list[Any]:
         """Run a script once and return its answer, without the number of the operation in front."""
@@ -203,8 +188,7 @@ class RedisStore(Store):
         return out
 
     def _command(self, script: str, *arguments: Any) -> list[Any]:
-        if not self._open:
-            raise self.unavailable("it is closed", would_pass=ANEW)
+        self._check_open()
         end = time.monotonic() + self.timeout
         text, digest = _script(script)
         rest = (1, self._prefix + b"meta", self._prefix, *arguments)

@@ -81,11 +81,6 @@ class SqliteStore(Store):
             raise refusal
         self._writer = Writer(self._write)
 
-    @property
-    def identity(self) -> bytes:
-        """16 bytes of this file's ledger."""
-        return self._identity
-
     # --- counters -----------------------------------------------------------------------------------
     def _apply(
         self, charges: Sequence[Charge], now: int, reserve: Reserve | None, ledger: int | None

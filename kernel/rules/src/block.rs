@@ -1,6 +1,6 @@
 //! One block, checked for its shape (V1, V2), and where each of its fields stands.
 
-use crate::cbor::{self, Cursor, Item};
+use crate::cbor::{self, Cursor, Data, Item};
 use crate::fault::{Fault, Kind, fault};
 use crate::{grammar, limits};
 
@@ -22,6 +22,13 @@ pub const FOR: usize = 14;
 pub const ISSUED_AT: usize = 15;
 pub const NOTES: usize = 16;
 const KNOWN: usize = 17;
+
+/// Names of the keys 0 to 16 of a block, by number (specs/caveats.md).
+#[rustfmt::skip]
+pub const NAMES: [&str; KNOWN] = [
+    "nonce", "next_key", "run", "audience", "not_before", "expires", "allow", "deny", "where", "budget",
+    "approval", "depth", "final", "bound", "for", "issued_at", "notes",
+];
 
 /// Kinds of constraint by number on the wire.
 pub const ONE_OF: i64 = 0;
@@ -71,6 +78,27 @@ impl<'a> Block<'a> {
         match self.get(key)?.take() {
             Item::Bytes(bytes) => Some(bytes),
             _ => None,
+        }
+    }
+
+    /// Return the value of an extension, None where the block has none of this name.
+    pub fn extension(&self, name: &str) -> Option<Data> {
+        let unknown = Some(usize::from(self.layout.unknown)).filter(|&at| at > 0)?;
+        let mut at = Cursor::new(self.raw, unknown);
+        loop {
+            match at.take() {
+                Item::End => return None,
+                Item::Text(key) if key == name.as_bytes() => return Some(Data::read(&mut at)),
+                _ => at.skip(),
+            }
+        }
+    }
+
+    /// Return all fields, by number or name.
+    pub fn data(&self) -> Vec<(Data, Data)> {
+        match Data::read(&mut Cursor::new(self.raw, 0)) {
+            Data::Map(pairs) => pairs,
+            _ => Vec::new(),
         }
     }
 

@@ -244,3 +244,89 @@ impl<'a> Cursor<'a> {
         if let Item::Int(n) = self.take() { n } else { other }
     }
 }
+
+/// A value of its own, as deterministic CBOR has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// An integer.
+    Int(i64),
+    /// A byte string.
+    Bytes(Vec<u8>),
+    /// Text.
+    Text(String),
+    /// An array.
+    Array(Vec<Data>),
+    /// A map: its pairs in the order of their keys' encodings.
+    Map(Vec<(Data, Data)>),
+    /// true or false.
+    Bool(bool),
+    /// null.
+    Null,
+}
+
+impl Data {
+    /// Read the item that is next in checked bytes, and all that is in it.
+    pub(crate) fn read(c: &mut Cursor) -> Self {
+        match c.take() {
+            Item::Int(n) => Data::Int(n),
+            Item::Bytes(bytes) => Data::Bytes(bytes.into()),
+            Item::Text(text) => Data::Text(String::from_utf8_lossy(text).into_owned()),
+            Item::Array(count) => Data::Array((0..count).map(|_| Data::read(c)).collect()),
+            Item::Map(count) => Data::Map((0..count).map(|_| (Data::read(c), Data::read(c))).collect()),
+            Item::Bool(truth) => Data::Bool(truth),
+            Item::Null | Item::End => Data::Null,
+        }
+    }
+
+    /// Append the encoding.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Data::Int(n) if *n < 0 => write_head(out, 1, !*n as u64),
+            Data::Int(n) => write_head(out, 0, *n as u64),
+            Data::Bytes(bytes) => {
+                write_head(out, 2, bytes.len() as u64);
+                out.extend_from_slice(bytes);
+            }
+            Data::Text(text) => {
+                write_head(out, 3, text.len() as u64);
+                out.extend_from_slice(text.as_bytes());
+            }
+            Data::Array(all) => {
+                write_head(out, ARRAY, all.len() as u64);
+                all.iter().for_each(|one| one.write(out));
+            }
+            Data::Map(pairs) => {
+                write_head(out, MAP, pairs.len() as u64);
+                pairs.iter().for_each(|(key, value)| [key, value].into_iter().for_each(|one| one.write(out)));
+            }
+            Data::Bool(truth) => out.push(0xf4 + u8::from(*truth)),
+            Data::Null => out.push(0xf6),
+        }
+    }
+}
+
+impl From<&str> for Data {
+    fn from(text: &str) -> Self {
+        Data::Text(text.into())
+    }
+}
+
+impl From<&[u8]> for Data {
+    fn from(bytes: &[u8]) -> Self {
+        Data::Bytes(bytes.into())
+    }
+}
+
+fn write_head(out: &mut Vec<u8>, major: u8, n: u64) {
+    let short = match n {
+        0..24 => n as u8,
+        24..0x100 => 24,
+        0x100..0x1_0000 => 25,
+        0x1_0000..0x1_0000_0000 => 26,
+        _ => 27,
+    };
+    out.push(major << 5 | short);
+    if short >= 24 {
+        out.extend_from_slice(&n.to_be_bytes()[8 - (1 << (short - 24))..]);
+    }
+}

@@ -75,7 +75,7 @@ pub struct Case<'a> {
 }
 
 /// Read the run of a block: names with attempts, None for an open one.
-fn segments<'a>(mut c: Cursor<'a>) -> impl ExactSizeIterator<Item = (&'a [u8], Option<i64>)> {
+pub fn segments<'a>(mut c: Cursor<'a>) -> impl ExactSizeIterator<Item = (&'a [u8], Option<i64>)> {
     let count = c.count() as usize;
     (0..count).map(move |_| {
         let parts = c.count();
@@ -99,7 +99,7 @@ pub fn run_of(chain: &Chain) -> Option<Run> {
 }
 
 /// Return checked UTF-8 as text of its own.
-fn text(utf8: &[u8]) -> String {
+pub fn text(utf8: &[u8]) -> String {
     String::from_utf8_lossy(utf8).into_owned()
 }
 

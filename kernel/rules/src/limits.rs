@@ -21,3 +21,5 @@ pub const MAX_DEPTH_CAVEAT: i64 = 15;
 pub const MAX_QUORUM: i64 = 4;
 pub const SAFE_MAX: i64 = (1 << 53) - 1;
 pub const SKEW: i64 = 60;
+pub const MAX_LEEWAY: i64 = 60;
+pub const REPLAY_WINDOW: i64 = 120;

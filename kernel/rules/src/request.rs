@@ -1,5 +1,6 @@
 //! What a tool service asks for, made once and asked of any number of tokens.
 
+use crate::refused::Refused;
 use crate::{grammar, limits};
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -14,6 +15,36 @@ pub enum Value {
     Bool(bool),
     /// There, and not to be told.
     Opaque,
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::Text(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(n: i64) -> Self {
+        Value::Int(n)
+    }
+}
+
+impl From<i32> for Value {
+    fn from(n: i32) -> Self {
+        Value::Int(n.into())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Value::Bool(truth)
+    }
 }
 
 /// A fact: its name and its value or values.
@@ -64,6 +95,31 @@ impl Fact {
 /// A path of names and attempts; an attempt of None is open.
 pub type Run = Vec<(String, Option<i64>)>;
 
+/// Read a run as text, such as agt_1@2/reader@1; an attempt that is left out is open.
+pub fn run_of_text(text: &str) -> Option<Run> {
+    let segment = |part: &str| {
+        let Some((name, attempt)) = part.split_once('@') else {
+            return Some((part.to_owned(), None));
+        };
+        let written = attempt.bytes().all(|digit| digit.is_ascii_digit()) && !attempt.starts_with('0');
+        Some((name.to_owned(), Some(attempt.parse().ok().filter(|_| written)?)))
+    };
+    text.split('/').map(segment).collect()
+}
+
+/// Write a run as text.
+pub fn text_of_run(run: &[(String, Option<i64>)]) -> String {
+    let mut out = String::new();
+    for (name, attempt) in run {
+        let slash = if out.is_empty() { "" } else { "/" };
+        out += &match attempt {
+            Some(attempt) => format!("{slash}{name}@{attempt}"),
+            None => format!("{slash}{name}"),
+        };
+    }
+    out
+}
+
 /// Say whether this is a run: 1 to 8 names, attempts from 1 to 2^53-1.
 fn is_run(run: &Run) -> bool {
     let fits = |(name, attempt): &(String, Option<i64>)| {
@@ -72,7 +128,7 @@ fn is_run(run: &Run) -> bool {
     (1..=limits::MAX_RUN).contains(&(run.len() as u64)) && run.iter().all(fits)
 }
 
-/// One request. Whoever makes it asks `is_sound` (V1, V2).
+/// One request (V1, V2). `Request::ask` makes one that is sound; whoever uses `new` asks `is_sound`.
 #[derive(Debug)]
 pub struct Request {
     /// The action.
@@ -92,7 +148,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// Make a request of checked parts.
+    /// Begin a request for an action at a service; `Asking::build` ends it.
+    pub fn ask(audience: impl Into<String>, action: impl Into<String>) -> Asking {
+        Asking { action: action.into(), audience: audience.into(), ..Asking::default() }
+    }
+
+    /// Make a request of parts, for `is_sound` to look at.
     pub fn new(
         action: String,
         audience: String,
@@ -112,15 +173,35 @@ impl Request {
 
     /// Say whether action, audience, run, facts and cost are what a request may have (V1, V2).
     pub fn is_sound(&self) -> bool {
+        self.unsound().is_none()
+    }
+
+    /// Return the part of a request that is not what it may be.
+    pub(crate) fn unsound(&self) -> Option<&'static str> {
         let fits = |(unit, amount): &(String, i64)| {
             (0..=limits::SAFE_MAX).contains(amount) && (unit != "calls" || *amount == 1)
         };
-        grammar::is_action(self.action.as_bytes())
-            && !self.audience.is_empty()
-            && self.facts.len() <= limits::MAX_FACTS
-            && self.facts.iter().all(|fact| fact.values.len() <= limits::MAX_FACTS)
-            && self.run.as_ref().is_none_or(is_run)
-            && self.cost.iter().all(fits)
+        if !grammar::is_action(self.action.as_bytes()) {
+            Some("action")
+        } else if self.audience.is_empty() {
+            Some("audience")
+        } else if !self.run.as_ref().is_none_or(is_run) {
+            Some("run")
+        } else if !self.cost.iter().all(fits) {
+            Some("cost")
+        } else if self.facts.len() > limits::MAX_FACTS
+            || self.facts.iter().any(|fact| fact.values.len() > limits::MAX_FACTS)
+            || self.facts.windows(2).any(|two| two[0].name == two[1].name)
+        {
+            Some("facts")
+        } else {
+            None
+        }
+    }
+
+    /// Say whether there are more facts than a request may have.
+    pub(crate) fn is_large(&self) -> bool {
+        self.facts.len() > limits::MAX_FACTS
     }
 
     /// The facts in the order in which they were stated.
@@ -163,4 +244,71 @@ impl Request {
 /// The order of text keys in deterministic CBOR: by length, then by bytes.
 pub fn order(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
+/// A request in the making. What is wrong with it `build` says.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Asking {
+    action: String,
+    audience: String,
+    run: Option<Run>,
+    is_no_run: bool,
+    facts: Vec<Fact>,
+    cost: Vec<(String, i64)>,
+    binding: Option<[u8; 32]>,
+}
+
+impl Asking {
+    /// State the run that is executed, such as agt_1@2/reader@1.
+    pub fn run(mut self, text: &str) -> Self {
+        self.run = run_of_text(text);
+        self.is_no_run |= self.run.is_none();
+        self
+    }
+
+    /// State a fact: text, an integer, true or false, or `Value::Opaque`.
+    pub fn fact(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.facts.push(Fact::new(name.into(), vec![value.into()], false));
+        self
+    }
+
+    /// State a fact that is a list.
+    pub fn list<T: Into<Value>>(
+        mut self,
+        name: impl Into<String>,
+        values: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        self.facts.push(Fact::new(name.into(), values, true));
+        self
+    }
+
+    /// State what it costs in a unit; a call costs one `calls` without being told.
+    pub fn cost(mut self, unit: impl Into<String>, amount: i64) -> Self {
+        self.cost.push((unit.into(), amount));
+        self
+    }
+
+    /// State what a bound proof must be bound to: `call_binding` or `http_binding`.
+    pub fn binding(mut self, binding: [u8; 32]) -> Self {
+        self.binding = Some(binding);
+        self
+    }
+
+    /// Return the request, or which part of it is none. A fact or a unit that is stated twice is none.
+    pub fn build(self) -> Result<Request, Refused> {
+        let Asking { action, audience, run, is_no_run, facts, cost, binding } = self;
+        let twice = |at: usize| cost[..at].iter().any(|(unit, _)| *unit == cost[at].0);
+        let wrong = match (is_no_run, (0..cost.len()).any(twice)) {
+            (true, _) => Some("run"),
+            (_, true) => Some("cost"),
+            _ => None,
+        };
+        let made = Request::new(action, audience, run, facts, cost, binding);
+        match wrong.or_else(|| made.unsound()) {
+            None => Ok(made),
+            Some(part) => Err(Refused::request(part, made.is_large())),
+        }
+    }
 }

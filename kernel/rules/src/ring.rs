@@ -1,6 +1,8 @@
 //! Key rings: which key a key id names (V3).
 
 use crate::chain::{self, Bytes32};
+use crate::refused::BadSetting;
+use crate::{grammar, text};
 use ed25519_dalek::VerifyingKey;
 use hmac::Hmac;
 use sha2::Sha256;
@@ -23,7 +25,27 @@ pub struct Key {
 }
 
 impl Key {
-    /// Make a key.
+    /// Make an hmac key of its secret.
+    pub fn hmac(secret: Bytes32) -> Self {
+        Key::new(false, secret)
+    }
+
+    /// Make an ed25519 key of the public key.
+    pub fn ed25519(public: Bytes32) -> Self {
+        Key::new(true, public)
+    }
+
+    /// Read a key that verifies from its text form: attenuate_hmac_secret_… or attenuate_ed25519_public_….
+    pub fn from_text(text: &str) -> Result<Self, BadSetting> {
+        let forms = [("attenuate_hmac_secret_", false), ("attenuate_ed25519_public_", true)];
+        let read = forms.into_iter().find_map(|(start, signed)| {
+            let bytes = text::decode(&format!("lease1_{}", text.strip_prefix(start)?)).ok()?;
+            Some(Key::new(signed, bytes.try_into().ok()?))
+        });
+        read.ok_or_else(|| BadSetting("no text form of an hmac secret or of an ed25519 public key".into()))
+    }
+
+    /// Make a key; `signed` says whether it is an ed25519 key.
     pub fn new(signed: bool, material: Bytes32) -> Self {
         let alg = if signed { crate::token::ED25519 } else { crate::token::HMAC };
         Key {
@@ -43,7 +65,24 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Make a ring.
+    /// Make a ring: each key id once, 1 to 128 printable ASCII characters, and a `/` in those of
+    /// audience keys alone, which are hmac keys.
+    pub fn checked<T: Into<String>>(keys: impl IntoIterator<Item = (T, Key)>) -> Result<Self, BadSetting> {
+        let mut ring = Ring::new([]);
+        for (id, key) in keys {
+            let id = id.into();
+            if !grammar::is_key_id(id.as_bytes()) || (key.signed && id.contains('/')) {
+                return Err(BadSetting(format!("{id:?} is no id of such a key")));
+            }
+            if ring.keys.contains_key(&id) {
+                return Err(BadSetting(format!("key id {id:?} stands twice")));
+            }
+            ring.keys.insert(id, Arc::new(key));
+        }
+        Ok(ring)
+    }
+
+    /// Make a ring of keys whose ids were checked.
     pub fn new(keys: impl IntoIterator<Item = (String, Key)>) -> Self {
         let keys = keys.into_iter().map(|(id, key)| (id, Arc::new(key))).collect();
         Ring { keys, derived: Mutex::default() }

@@ -1,43 +1,33 @@
-//! Every vector of specs/vectors, through the public API: stage, code, block and block ids.
+//! Every vector of specs/vectors, through `Verifier`: stage, code, block and block ids.
 
 #[path = "support/json.rs"]
 mod json;
 mod support;
 
 use attenuate_rules::{
-    Code, Doubt, ED25519, Fact, Fault, HMAC, Key, Kind, MAX_FACTS, Question, Refusal, Request, Ring, Rules,
-    Run, Value as Plain, cbor, chain, decide, open,
+    ED25519, HMAC, Key, Refused, Request, Ring, Value as Plain, Verified, Verifier, cbor, chain, inspect,
 };
 use serde_json::{Value, json};
 
-/// Make the request of a vector, or None for what is none (V1, V2).
-fn request(asked: &Value) -> Option<Request> {
-    let mut facts = Vec::new();
+/// Make the request of a vector, or say why it is none (V1, V2); None for what cannot even be stated.
+fn request(asked: &Value) -> Option<Result<Request, Refused>> {
+    let mut asking = Request::ask(asked["audience"].as_str()?, asked["action"].as_str()?);
     for (name, value) in asked["facts"].as_object()? {
-        let (values, is_list) = match value {
-            Value::Array(all) => (all.iter().map(plain).collect::<Option<Vec<_>>>()?, true),
-            one => (vec![plain(one)?], false),
+        asking = match value {
+            Value::Array(all) => asking.list(name, all.iter().map(plain).collect::<Option<Vec<_>>>()?),
+            one => asking.fact(name, plain(one)?),
         };
-        if values.len() > MAX_FACTS {
-            return None;
-        }
-        facts.push(Fact::new(name.clone(), values, is_list));
     }
-    let mut cost = Vec::new();
     for (unit, amount) in asked.get("cost").and_then(Value::as_object).into_iter().flatten() {
-        cost.push((unit.clone(), amount.as_i64()?));
+        asking = asking.cost(unit, amount.as_i64()?);
     }
-    let binding = match asked.get("binding") {
-        Some(binding) => Some(json::hex(binding).try_into().ok()?),
-        None => None,
-    };
-    let run = match &asked["run"] {
-        Value::Null => None,
-        run => Some(run.as_array()?.iter().map(segment).collect::<Option<Run>>()?),
-    };
-    let text = |name: &str| Some(asked[name].as_str()?.to_owned());
-    let made = Request::new(text("action")?, text("audience")?, run, facts, cost, binding);
-    made.is_sound().then_some(made)
+    if let Some(binding) = asked.get("binding") {
+        asking = asking.binding(json::hex(binding).try_into().ok()?);
+    }
+    if let Some(run) = asked["run"].as_array() {
+        asking = asking.run(&run.iter().map(segment).collect::<Option<Vec<_>>>()?.join("/"));
+    }
+    Some(asking.build())
 }
 
 fn plain(value: &Value) -> Option<Plain> {
@@ -50,68 +40,22 @@ fn plain(value: &Value) -> Option<Plain> {
     })
 }
 
-fn segment(value: &Value) -> Option<(String, Option<i64>)> {
+fn segment(value: &Value) -> Option<String> {
     match value.as_array()?.as_slice() {
-        [name] | [name, Value::Null] => Some((name.as_str()?.to_owned(), None)),
-        [name, attempt] => Some((name.as_str()?.to_owned(), Some(attempt.as_i64()?))),
+        [name] | [name, Value::Null] => Some(name.as_str()?.to_owned()),
+        [name, attempt] => Some(format!("{}@{}", name.as_str()?, attempt.as_i64()?)),
         _ => None,
     }
 }
 
 fn ring(keys: &Value) -> Ring {
-    Ring::new(keys.as_array().unwrap().iter().map(|row| {
+    let key = |row: &Value| {
         let alg = row["alg"].as_i64().unwrap();
         assert!(alg == HMAC || alg == ED25519);
-        let key = Key::new(alg == ED25519, json::hex(&row["key"]).try_into().unwrap());
-        (row["id"].as_str().unwrap().to_owned(), key)
-    }))
-}
-
-/// The code of a fault, as in attenuate/faults.py.
-fn malformed(Fault(kind, _): Fault) -> &'static str {
-    use Kind::*;
-    match kind {
-        TokenSize | WholeSize | Approvals | Nesting | Elements | BlockSize | Grants | Units => "too_large",
-        Prefix | UnusedBits | Alphabet => "text",
-        Truncated | Trailing | NotUtf8 | InitialByte | OtherValue | LongSpelling | Beyond | KeyType
-        | KeyOrder => "cbor",
-        _ => "shape",
-    }
-}
-
-fn doubted(doubt: Doubt) -> (&'static str, &'static str, Option<usize>) {
-    match doubt {
-        Doubt::UnknownKey => ("untrusted", "unknown_key", None),
-        Doubt::Algorithm => ("untrusted", "algorithm", None),
-        Doubt::Audience => ("forbidden", "audience", Some(0)),
-        Doubt::Signature => ("untrusted", "signature", None),
-        Doubt::Proof => ("untrusted", "proof", None),
-        Doubt::Binding => ("forbidden", "binding", None),
-        Doubt::StaleProof => ("forbidden", "stale_proof", None),
-    }
-}
-
-fn forbidden(code: Code) -> &'static str {
-    match code {
-        Code::Structure => "structure",
-        Code::IssuedAt => "issued_at",
-        Code::Depth => "depth",
-        Code::Lifetime => "lifetime",
-        Code::For => "for",
-        Code::Bound => "bound",
-        Code::Run => "run",
-        Code::Attempt => "attempt",
-        Code::Audience => "audience",
-        Code::NotBefore => "not_before",
-        Code::Expires => "expires",
-        Code::Allow => "allow",
-        Code::Deny => "deny",
-        Code::Where => "where",
-        Code::Budget => "budget",
-        Code::Unknown => "unknown_caveat",
-        Code::Extension => "an extension's key",
-        Code::Approval => "approval",
-    }
+        let make = if alg == HMAC { Key::hmac } else { Key::ed25519 };
+        (row["id"].as_str().unwrap().to_owned(), make(json::hex(&row["key"]).try_into().unwrap()))
+    };
+    Ring::checked(keys.as_array().unwrap().iter().map(key)).unwrap()
 }
 
 fn refused(stage: &str, code: &str, block: Option<usize>) -> Value {
@@ -125,33 +69,45 @@ fn ids(hashes: &[[u8; 32]]) -> Vec<String> {
     hashes.iter().map(|h| h[..16].iter().map(|byte| format!("{byte:02x}")).collect()).collect()
 }
 
-/// Return the answer in the form of `expect`, and the block ids of an authentic chain.
-fn answer(vector: &Value) -> (Value, Option<Vec<String>>) {
-    let Some(request) = request(&vector["request"]) else {
-        // whoever makes a request says which (attenuate/request.py)
-        let many = vector["request"]["facts"].as_object().is_some_and(|facts| facts.len() > MAX_FACTS);
-        return (refused("malformed", if many { "too_large" } else { "facts" }, None), None);
-    };
+/// Verify a vector; the second time over a cache that knows the token.
+fn outcome(vector: &Value) -> Result<Verified, Refused> {
+    let asked = &vector["request"];
+    let mut verifier = Verifier::new(ring(&vector["keys"]), asked["audience"].as_str().unwrap()).unwrap();
+    if asked["run"].is_null() {
+        verifier = verifier.allow_unstated_run();
+    }
     let option = |name: &str| vector.get("options").and_then(|options| options[name].as_i64());
-    let ask = Question {
-        request: &request,
-        ring: &ring(&vector["keys"]),
-        now: vector["now"].as_i64().unwrap(),
-        rules: Rules { leeway: option("leeway").unwrap_or(0), max_lifetime: option("max_lifetime") },
-        cache: None,
-    };
-    let token = vector["token"].as_str().unwrap();
-    match open(token, &ask).and_then(|opened| decide(opened, &ask, &mut |_, _, _| None, false)) {
-        Ok(allowed) => (json!({"ok": true}), Some(ids(&allowed.chain.hashes))),
-        Err(Refusal::Malformed(fault, _)) => (refused("malformed", malformed(fault), None), None),
-        Err(Refusal::Doubted(why)) => {
-            let (stage, code, block) = doubted(why.doubt);
-            (refused(stage, code, block), None)
-        }
-        Err(Refusal::Forbidden(why)) => {
-            let [failure] = &why.failures[..] else { panic!("{:?}", why.failures) };
-            let found = refused("forbidden", forbidden(failure.code), Some(failure.block));
-            (found, Some(ids(&why.chain.hashes)))
+    if let Some(leeway) = option("leeway") {
+        verifier = verifier.leeway(leeway).unwrap();
+    }
+    if let Some(most) = option("max_lifetime") {
+        verifier = verifier.max_lifetime(most).unwrap();
+    }
+    let verifier = verifier.cache(1 << 20);
+    // what cannot be stated is no request, as one without an action is
+    let request = request(asked).unwrap_or_else(|| verifier.ask("").build())?;
+    let (token, now) = (vector["token"].as_str().unwrap(), vector["now"].as_i64().unwrap());
+    let first = verifier.verify(token, &request, now);
+    let again = verifier.verify(token, &request, now);
+    assert_eq!(first.as_ref().err(), again.as_ref().err());
+    let charges = |found: &Result<Verified, Refused>| found.as_ref().ok().map(Verified::charges);
+    assert_eq!(charges(&first), charges(&again));
+    first
+}
+
+/// Return the answer in the form of `expect`, and the block ids of a chain that passed.
+fn answer(vector: &Value) -> (Value, Option<Vec<String>>) {
+    match outcome(vector) {
+        Ok(verified) => (json!({"ok": true}), Some(verified.block_ids())),
+        Err(why) => {
+            let words = why.to_string();
+            assert!(words.starts_with(why.stage()) && words.contains(why.code()), "{words}");
+            let token = vector["token"].as_str().unwrap();
+            assert!(
+                !words.contains("lease1_") && (token.len() < 24 || !words.contains(&token[7..24])),
+                "{words}"
+            );
+            (refused(why.stage(), why.code(), why.block()), None)
         }
     }
 }
@@ -200,6 +156,11 @@ fn run_folder(folder: &std::path::Path, least: usize, codes_too: bool) {
             if !(stated.is_empty() && found["stage"] == "malformed") {
                 assert_eq!(json!(ids), vector["block_ids"], "{name}");
             }
+        }
+        if let Ok(seen) = inspect(vector["token"].as_str().unwrap()) {
+            assert_eq!(json!(seen.block_ids), vector["block_ids"], "{name}");
+        } else {
+            assert_eq!(found["stage"], "malformed", "{name}");
         }
         if found != *expect {
             others.push(format!("{name}: {} for {}", found["code"], expect["code"]));

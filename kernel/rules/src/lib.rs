@@ -53,9 +53,14 @@ pub use clear::{Code, Failure, Handlers, Key as CaveatKey, Rules};
 pub use fault::{Fault, Kind};
 pub use limits::MAX_FACTS;
 pub use refused::{BadSetting, Refused};
-pub use request::{Asking, Fact, Request, Run, Value, run_of_text};
+pub use request::{Asking, Fact, Request, Run, Value, run_of_text, text_of_run};
 pub use ring::{Key, Ring};
 pub use service::{Unverified, Verified, Verifier, call_binding, http_binding, inspect};
 pub use token::{Chain, ED25519, HMAC, Proof};
 pub use trust::{Authentic, Doubt, Doubted, Question};
 pub use verify::{Allowed, Forbidden, Opened, Refusal, decide, open};
+
+/// The examples of README.md, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

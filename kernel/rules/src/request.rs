@@ -263,7 +263,13 @@ impl Asking {
     /// State the run that is executed, such as agt_1@2/reader@1.
     pub fn run(mut self, text: &str) -> Self {
         self.run = run_of_text(text);
-        self.is_no_run |= self.run.is_none();
+        self.is_no_run = self.run.is_none();
+        self
+    }
+
+    /// State the run that is executed, as names with attempts.
+    pub fn path(mut self, run: Run) -> Self {
+        (self.run, self.is_no_run) = (Some(run), false);
         self
     }
 

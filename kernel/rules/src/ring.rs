@@ -52,7 +52,7 @@ impl Key {
             signed,
             fingerprint: chain::fingerprint(alg, &material),
             mac: chain::keyed(&material),
-            point: chain::public(&material).filter(|_| signed),
+            point: if signed { chain::public(&material) } else { None },
             material: Zeroizing::new(material),
         }
     }

@@ -25,7 +25,7 @@ fn request(asked: &Value) -> Option<Result<Request, Refused>> {
         asking = asking.binding(json::hex(binding).try_into().ok()?);
     }
     if let Some(run) = asked["run"].as_array() {
-        asking = asking.run(&run.iter().map(segment).collect::<Option<Vec<_>>>()?.join("/"));
+        asking = asking.path(run.iter().map(segment).collect::<Option<_>>()?);
     }
     Some(asking.build())
 }
@@ -40,10 +40,10 @@ fn plain(value: &Value) -> Option<Plain> {
     })
 }
 
-fn segment(value: &Value) -> Option<String> {
+fn segment(value: &Value) -> Option<(String, Option<i64>)> {
     match value.as_array()?.as_slice() {
-        [name] | [name, Value::Null] => Some(name.as_str()?.to_owned()),
-        [name, attempt] => Some(format!("{}@{}", name.as_str()?, attempt.as_i64()?)),
+        [name] | [name, Value::Null] => Some((name.as_str()?.to_owned(), None)),
+        [name, attempt] => Some((name.as_str()?.to_owned(), Some(attempt.as_i64()?))),
         _ => None,
     }
 }

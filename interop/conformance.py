@@ -96,6 +96,8 @@ def verify(line: dict[str, Any]) -> dict[str, Any]:
     options = {name: value for name, value in given.items() if value is not None}
     known(asked, "run", "audience", "action", "facts", "cost", "binding")
     known(options, "max_lifetime", "leeway")
+    for name in options:
+        get(options, name, int)
     verifier = Verifier(
         make_ring(get(line, "keys", list)),
         audience=get(asked, "audience", str),
@@ -104,7 +106,7 @@ def verify(line: dict[str, Any]) -> dict[str, Any]:
         **options,
     )
     run = asked.get("run")
-    if run is not None and type(run) is not list:
+    if run is not None and not (type(run) is list and all(type(segment) is list for segment in run)):
         raise BadInput("run")
     verified = verifier.verify(
         get(line, "token", str),

@@ -2,55 +2,65 @@
 //!
 //!     cargo run --release -p attenuate-rules --example speed
 //!
-//! Each lease has its run, audience, times, actions and a resource; each later block narrows by a
-//! started run, a path and an earlier expiry. One JSON line for each; the best of five rounds.
-
-#[path = "../tests/support/mod.rs"]
-mod support;
+//! The work is interop/speed.json, the same in every language; one JSON line for each.
 
 use attenuate_rules::{Key, Ring, Verifier};
+use serde_json::Value;
+use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
-use support::{E1, End, NOW, SECRET, Value, later, map, mint, named, root_with, texts};
 
-const ROUND: Duration = Duration::from_millis(300);
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../interop/speed.json");
+const SPAN: Duration = Duration::from_secs(1);
 
-/// A lease of some blocks as an agent and what it starts would have it.
-fn lease(signed: bool, blocks: usize) -> String {
-    let one_of = |values: &[&str]| Value::Array(vec![0.into(), texts(values)]);
-    let allow = map([(0, texts(&["repo.read", "repo.write.*"])), (1, named([("repo", one_of(&["clord"]))]))]);
-    let mut all = vec![root_with([(6, Value::Array(vec![allow]))])];
-    for index in 1..blocks as i64 {
-        let run = Value::Array(vec![vec!["agt_1".into(), 2.into()].into()]);
-        let under = Value::Array(vec![3.into(), texts(&["src"])]);
-        let own = [(2, run), (5, (NOW + 900 - index).into()), (8, named([("path", under)]))];
-        all.push(later(own));
-    }
-    mint(signed, all).text(End::Bearer)
+fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str, Box<dyn Error>> {
+    value[name].as_str().ok_or_else(|| format!("no {name}").into())
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let ring = Ring::checked([("k1", Key::hmac(SECRET)), ("e1", Key::ed25519(*E1))])?;
-    let verifier = Verifier::new(ring, "github")?;
-    let asking = verifier.ask("repo.read").run("agt_1@2");
-    let request = asking.fact("repo", "clord").fact("path", "src/main.rs").build()?;
-    for (chain, signed) in [("hmac", false), ("ed25519", true)] {
-        for blocks in [1, 3, 8] {
-            let token = lease(signed, blocks);
-            let round = |_| {
-                let (start, mut count) = (Instant::now(), 0u32);
-                while start.elapsed() < ROUND {
-                    for _ in 0..20 {
-                        let verified = verifier.verify(black_box(&token), &request, NOW + 1);
-                        _ = black_box(verified.map_err(|refused| panic!("{refused}")));
-                    }
-                    count += 20;
-                }
-                f64::from(count) / start.elapsed().as_secs_f64()
-            };
-            let best = (0..5).map(round).fold(0.0, f64::max);
-            println!(r#"{{"chain": "{chain}", "blocks": {blocks}, "verifications_per_second": {best:.0}}}"#);
+fn bytes(hex: &str) -> Result<[u8; 32], Box<dyn Error>> {
+    let digits = |at: usize| hex.get(at..at + 2).ok_or("too short");
+    let mut out = [0; 32];
+    for (at, byte) in out.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(digits(2 * at)?, 16)?;
+    }
+    Ok(out)
+}
+
+/// Verify a line's token for a span of time, and return how many times a second.
+fn rate(line: &Value) -> Result<f64, Box<dyn Error>> {
+    let key = &line["keys"][0];
+    let material = bytes(text(key, "key")?)?;
+    let made = if key["alg"] == 5 { Key::hmac(material) } else { Key::ed25519(material) };
+    let asked = &line["request"];
+    let verifier = Verifier::new(Ring::checked([(text(key, "id")?, made)])?, text(asked, "audience")?)?;
+    let mut asking = verifier.ask(text(asked, "action")?);
+    let run = asked["run"].as_array().ok_or("no run")?;
+    let path: Vec<String> = run.iter().map(|s| format!("{}@{}", s[0].as_str().unwrap_or(""), s[1])).collect();
+    asking = asking.run(&path.join("/"));
+    for (name, fact) in asked["facts"].as_object().ok_or("no facts")? {
+        asking = asking.fact(name, fact.as_str().ok_or("a fact of another type")?);
+    }
+    let request = asking.build()?;
+    let (token, now) = (text(line, "token")?, line["now"].as_i64().ok_or("no time")?);
+    let mut rate = 0.0;
+    for span in [SPAN / 2, SPAN] {
+        let (start, mut count) = (Instant::now(), 0u32);
+        while start.elapsed() < span {
+            for _ in 0..20 {
+                _ = black_box(verifier.verify(black_box(token), &request, now)?);
+            }
+            count += 20;
         }
+        rate = f64::from(count) / start.elapsed().as_secs_f64();
+    }
+    Ok(rate)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let path = std::env::args().nth(1).unwrap_or_else(|| FILE.into());
+    let lines: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+    for line in lines.as_array().ok_or("no lines")? {
+        println!(r#"{{"name": {}, "per_second": {:.0}}}"#, line["name"], rate(line)?);
     }
     Ok(())
 }

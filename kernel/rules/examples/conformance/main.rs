@@ -146,19 +146,6 @@ fn request(asked: &Json) -> Answer<Request> {
     Ok(asking.build()?)
 }
 
-/// Seconds, or text such as 90s, 15m, 1h, 1d.
-fn seconds(value: &Json) -> Answer<i64> {
-    let Json::Text(_) = value else {
-        return int(value);
-    };
-    let text = text(value)?;
-    let (count, unit) = need(text.split_at_checked(text.len().saturating_sub(1)))?;
-    let digits = (1..=9).contains(&count.len()) && count.bytes().all(|digit| digit.is_ascii_digit());
-    let unit = need(["s", "m", "h", "d"].iter().position(|known| *known == unit))?;
-    need((digits && !count.starts_with('0')).then_some(()))?;
-    Ok(need(count.parse::<i64>().ok())? * [1, 60, 3600, 86400][unit])
-}
-
 fn verify(line: &Json) -> Answer {
     let asked = line.get("request");
     let options: Vec<_> = members(line.get("options"))?.to_vec();
@@ -170,7 +157,7 @@ fn verify(line: &Json) -> Answer {
     for (name, value) in &options {
         let set = match &name[..] {
             b"leeway" => verifier.leeway(int(value)?),
-            _ => verifier.max_lifetime(seconds(value)?),
+            _ => verifier.max_lifetime(int(value)?),
         };
         verifier = need(set.ok())?;
     }

@@ -17,7 +17,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import NoReturn, Self, Unpack, final
+from typing import Final, NoReturn, Self, Unpack, final
 
 from . import chain
 from .block import ED25519, HMAC
@@ -26,6 +26,9 @@ from .keys import Key
 from .lease import Lease
 from .token import KEY_ID
 from .words import steady
+
+_DERIVED: Final = 256
+"""Derived keys that a ring keeps: a verifier has few names, and who exports leases meets those of holders."""
 
 
 @final
@@ -91,7 +94,9 @@ class KeyRing:
             return parent, served  # refused for its audience before any byte is checked against it
         derived = self._derived.get(key_id)
         if derived is None:
-            derived = self._derived[key_id] = parent.for_audience(audience)
+            derived = parent.for_audience(audience)
+            if len(self._derived) < _DERIVED:
+                self._derived[key_id] = derived
         return derived, served
 
     def mint(self, *, now: int | None = None, **terms: Unpack[Terms]) -> Lease:

@@ -79,6 +79,15 @@ def test_a_ring_with_the_root_answers_for_its_audience_keys() -> None:
     assert build.RING.find("k1/a/b", "a/b") == (HMAC_KEY.for_audience("a/b"), "a/b")
 
 
+def test_a_ring_keeps_few_of_the_keys_that_it_derives() -> None:
+    """Who exports leases asks for whatever audience a holder names."""
+    ring = KeyRing({"k1": HMAC_KEY})
+    for number in range(1000):
+        name = f"service {number}"
+        assert ring.find(f"k1/{name}", name) == (HMAC_KEY.for_audience(name), name)
+    assert len(ring._derived) == 256
+
+
 def test_no_key_is_derived_for_another_audience() -> None:
     found = build.RING.find("k1/other", "github")
     assert found == (HMAC_KEY, "other")

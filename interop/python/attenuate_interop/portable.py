@@ -91,11 +91,15 @@ def minted(blocks: Iterable[Fields], keys: KeyRing) -> Lease:
     """Return a bearer lease of these blocks under the ring's active key; raises ValueError for none."""
     if keys.active is None:
         raise ValueError("this ring only verifies; import with the ring that holds the secret")
-    first, *more = blocks
-    token = start(keys[keys.active], keys.active, first, os.urandom(32))
-    for fields in more:
-        token = extend(token, fields, os.urandom(32))
-    return Lease(token)
+    try:
+        first, *more = blocks
+        token = start(keys[keys.active], keys.active, first, os.urandom(32))
+        for fields in more:
+            token = extend(token, fields, os.urandom(32))
+        return Lease(token)
+    except ValueError as fault:
+        why = str(fault)
+    raise ValueError(why)  # here: the frames of the other one hold a secret
 
 
 def _fields(block: Block) -> Fields:

@@ -1,0 +1,115 @@
+"""What a stock `pymacaroons.Verifier` asks of each line: whether it holds for this request, now.
+
+A verifier shows a satisfier one caveat at a time. So each line is made back into a block that says
+only that, and attenuate's own rules (V6, V7) decide about it. There is no second evaluator here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, final
+
+from pymacaroons import Verifier
+
+from attenuate import Malformed, Request, limits
+from attenuate.block import (
+    ALLOW,
+    AUDIENCE,
+    EXPIRES,
+    EXTENSION,
+    HMAC,
+    ISSUED_AT,
+    NONCE,
+    RUN,
+    Block,
+    make_block,
+)  # fmt: skip
+from attenuate.clear import Case, Handler, Rules, failures
+from attenuate.fields import moment, seconds
+from attenuate.grants import Grant
+
+from .lines import BLOCK, END, read_line
+
+# A complete block 0 for a line to stand behind; what is found of it says nothing and is not looked at.
+_ROOT: Final = make_block(
+    {
+        NONCE: bytes(16),
+        RUN: (("-", 1),),
+        AUDIENCE: ("-",),
+        EXPIRES: limits.SAFE_MAX,
+        ALLOW: (Grant(["*"]),),
+        ISSUED_AT: 0,
+    },
+    0,
+    HMAC,
+)
+_DATES: Final = (ISSUED_AT, EXPIRES)
+
+
+@final
+class Satisfier:
+    """Answers for the lines of exported leases: exactly True or False, and never raises.
+
+    For what is no line of the grammar, and for an extension without a handler, the answer is False.
+    """
+
+    __slots__ = ("_now", "_request", "_rules")
+
+    def __init__(self, request: Request, now: int, rules: Rules) -> None:
+        self._request = request
+        self._now = now
+        self._rules = rules
+
+    def __call__(self, caveat: object) -> bool:
+        """Say whether a caveat holds. caveat: its text, as pymacaroons gives it; anything else does not."""
+        try:
+            return type(caveat) is str and self._holds(caveat)
+        except Exception:  # not of the grammar, or a fault: whatever it was, nothing has said yes
+            return False
+
+    def _holds(self, caveat: str) -> bool:
+        word, block = read_line(caveat)
+        if word in (BLOCK, END):
+            return True
+        if word == "issued_at":  # block 0's dates: V6 looks at both, V7 at the second
+            return not any(failure.key in _DATES for failure in failures(self._case(block)))
+        return not any(failure.block == 1 for failure in failures(self._case(_ROOT, block)))
+
+    def _case(self, *blocks: Block) -> Case:
+        return Case(blocks, self._request, self._request.run, self._now, self._rules, False)
+
+
+def satisfy(
+    verifier: Verifier,
+    request: Request,
+    *,
+    now: int | None = None,
+    max_lifetime: int | str | None = None,
+    leeway: int = 0,
+    handlers: Mapping[str, Handler] | None = None,
+) -> None:
+    """Let a stock verifier decide about one request, at one time, as attenuate would (V6, V7).
+
+    verifier: a new `pymacaroons.Verifier()` for each request. request: with its run. now: seconds since
+    1970, by default the clock's. max_lifetime: the longest lease taken, in seconds or as "15m".
+    leeway: 0 to 60 seconds. handlers: "vendor/name" -> function of (value, request), as for
+    `attenuate.Verifier`.
+
+    Raises Malformed `facts` for a request without a run, TypeError or ValueError for another type, and
+    ValueError for a verifier that has satisfiers of a request already: a caveat may hold for either.
+    """
+    if not isinstance(verifier, Verifier):
+        raise TypeError(f"verifier is a {type(verifier).__name__}, not a pymacaroons.Verifier")
+    if not isinstance(request, Request):
+        raise TypeError(f"request is a {type(request).__name__}, not a Request")
+    if request.run is None:
+        raise Malformed("facts", "a request without a run", allowed="the run that this process executes")
+    if any(isinstance(callback, Satisfier) for callback in verifier.callbacks):
+        raise ValueError("this verifier has a request; make a pymacaroons.Verifier() for each")
+    if type(leeway) is not int or not 0 <= leeway <= limits.MAX_LEEWAY:
+        raise ValueError(f"leeway {leeway!r:.40} is not from 0 to {limits.MAX_LEEWAY} seconds")
+    for name, handler in (handlers or {}).items():
+        if not isinstance(name, str) or not EXTENSION.fullmatch(name) or not callable(handler):
+            raise ValueError(f"handler {name!r:.80}; give vendor/name -> function")
+    cap = None if max_lifetime is None else seconds(max_lifetime)
+    verifier.satisfy_general(Satisfier(request, moment(now), Rules(leeway, cap, dict(handlers or {}))))

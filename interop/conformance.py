@@ -21,6 +21,7 @@ if importlib.util.find_spec("attenuate") is None:  # not installed: the checkout
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from attenuate import (
+    Forbidden,
     KeyRing,
     Lease,
     LeaseError,
@@ -38,7 +39,7 @@ from attenuate.jcs import load_json
 from attenuate.keys import Key
 from attenuate.limits import INT_MAX
 from attenuate.request import OPAQUE
-from attenuate.token import Token, read_token, split, write_token
+from attenuate.token import BEARER, Token, read_token, split, write_token
 
 
 class BadInput(Exception):
@@ -187,6 +188,8 @@ def held(line: dict[str, Any]) -> tuple[Token, tuple[str, ...]]:
 def narrow(line: dict[str, Any]) -> dict[str, Any]:
     """Append a block."""
     token, approvals = held(line)
+    if token.proof.kind != BEARER:  # whatever the block is
+        raise Forbidden("structure")
     seed = seeds_for({"seeds": [line.get("seed")]}, token.alg, 1)[0]
     return told(_extended(token, line.get("block"), seed), approvals)
 
@@ -227,7 +230,9 @@ def audience_key(line: dict[str, Any]) -> dict[str, Any]:
 
 def _run(line: dict[str, Any]) -> Any:
     run = line.get("run")
-    return run if type(run) is list else get(line, "run", str)
+    if type(run) is list and all(type(segment) is list for segment in run):
+        return run
+    return get(line, "run", str)
 
 
 def bind_call(line: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,3 @@
+module attenuate.invalid/attenuate
+
+go 1.21

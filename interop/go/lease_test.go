@@ -1,0 +1,320 @@
+package attenuate
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand"
+	"strings"
+	"testing"
+)
+
+const testNow = 1_800_000_000
+
+func bareVerify(public, signature, message []byte) bool {
+	return ed25519.Verify(public, message, signature)
+}
+
+func secretOf(c byte) []byte { return bytes.Repeat([]byte{c}, 32) }
+
+func first() Block {
+	return Block{
+		Run: "agt_1@2", Audience: []string{"github"}, IssuedAt: Int(testNow - 10), Expires: Int(testNow + 900),
+		Allow: []Grant{
+			{Actions: []string{"repo.read", "repo.write.*"}, Where: map[string]Constraint{"repo": {OneOf: []any{"clord"}}}},
+			{Actions: []string{"pull_request.create"}},
+		},
+	}
+}
+
+func later(i int) Block {
+	return Block{
+		Run: "agt_1@2", Expires: Int(testNow + 800 - int64(i)),
+		Allow: []Grant{{Actions: []string{"repo.read"}, Where: map[string]Constraint{"path": {Under: []string{"src"}}}}},
+	}
+}
+
+// chainOf mints a bearer lease of n blocks and the verifier that takes it.
+func chainOf(t testing.TB, alg string, n int) (*Lease, *Verifier) {
+	t.Helper()
+	ring := NewRing()
+	key, err := HMACKey("k1", secretOf('k'))
+	if alg == "ed25519" {
+		key, err = Ed25519Key("k1", secretOf('k'))
+		ring.AddPublic("k1", key.Public())
+	} else {
+		ring.AddSecret("k1", secretOf('k'))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewSource(int64(n))) // the same tokens in every process of a fuzz run
+	lease, err := MintFrom(random, key, first())
+	for i := 1; err == nil && i < n; i++ {
+		lease, err = lease.NarrowFrom(random, later(i))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lease, &Verifier{Ring: ring, Audience: "github", MaxLifetime: 3600}
+}
+
+func asking() Request {
+	return Request{Action: "repo.read", Run: "agt_1@2", Facts: Facts{"repo": "clord", "path": "src/a.go"}}
+}
+
+func code(err error) string {
+	var refusal *Refusal
+	if err == nil {
+		return "ok"
+	}
+	if !errors.As(err, &refusal) {
+		return "not a refusal: " + err.Error()
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%s %s %d", refusal.Stage, refusal.Code, refusal.Block), " -1")
+}
+
+func TestRoundTrips(t *testing.T) {
+	for _, alg := range []string{"hmac", "ed25519"} {
+		lease, v := chainOf(t, alg, 3)
+		binding, err := CallBinding("github", "agt_1@2", "repo.read", []byte(`{"path": "src/a.go"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.AppliesCharges = true
+		bound := asking()
+		bound.Binding = binding
+		sealed, err1 := lease.Seal()
+		presented, err2 := lease.Present(binding, testNow)
+		if err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		for _, c := range []struct {
+			lease   *Lease
+			request Request
+			want    string
+		}{
+			{lease, asking(), "ok"}, {sealed, asking(), "ok"}, {presented, bound, "ok"},
+			{presented, asking(), "forbidden binding"},
+		} {
+			if _, err := v.Verify(c.lease.Token(), c.request, testNow); code(err) != c.want {
+				t.Errorf("%s %s: %v, not %s", alg, c.lease.Proof(), err, c.want)
+			}
+			again, err := Parse(c.lease.Token())
+			if err != nil || again.Token() != c.lease.Token() || fmt.Sprint(again.BlockIDs()) != fmt.Sprint(c.lease.BlockIDs()) {
+				t.Errorf("%s %s does not read back: %v", alg, c.lease.Proof(), err)
+			}
+		}
+		if _, err := v.Verify(presented.Token(), bound, testNow+61); code(err) != "forbidden stale_proof" {
+			t.Errorf("%s: %v", alg, err)
+		}
+		for _, done := range []*Lease{sealed, presented} {
+			_, err1 := done.Narrow(later(3))
+			_, err2 := done.Seal()
+			_, err3 := done.Present(binding, testNow)
+			for _, err := range []error{err1, err2, err3} {
+				if code(err) != "forbidden structure" {
+					t.Errorf("%s %s: %v", alg, done.Proof(), err)
+				}
+			}
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	lease, v := chainOf(t, "hmac", 2)
+	change := func(change func(*Verifier, *Request)) (*Verifier, Request) {
+		other, request := *v, asking()
+		change(&other, &request)
+		return &other, request
+	}
+	for want, make := range map[string]func(*Verifier, *Request){
+		"ok":                    func(*Verifier, *Request) {},
+		"malformed facts":       func(_ *Verifier, r *Request) { r.Run = "" },
+		"forbidden run 0":       func(_ *Verifier, r *Request) { r.Run = "agt_2@2" },
+		"forbidden attempt 0":   func(_ *Verifier, r *Request) { r.Run = "agt_1@3" },
+		"forbidden allow 0":     func(_ *Verifier, r *Request) { r.Action = "repo.delete" },
+		"forbidden allow 1":     func(_ *Verifier, r *Request) { r.Facts["path"] = "src/../etc" },
+		"forbidden audience 0":  func(v *Verifier, _ *Request) { v.Audience = "other" },
+		"untrusted unknown_key": func(v *Verifier, _ *Request) { v.Ring = nil },
+		"forbidden lifetime 0":  func(v *Verifier, _ *Request) { v.MaxLifetime = 60 },
+		"untrusted proof":       func(v *Verifier, _ *Request) { v.Ring = NewRing(); v.Ring.AddSecret("k1", secretOf('x')) },
+		"untrusted algorithm":   func(v *Verifier, _ *Request) { v.Ring = NewRing(); v.Ring.AddPublic("k1", secretOf('x')) },
+	} {
+		other, request := change(make)
+		if _, err := other.Verify(lease.Token(), request, testNow); code(err) != want {
+			t.Errorf("%v, not %s", err, want)
+		}
+	}
+	for _, value := range []any{nil, 1.5, int32(1), map[string]any{}, []any{[]any{}}, "\xff", []string{"\xff"}, make([]int64, 257), struct{}{}, []byte("x")} {
+		_, request := change(func(_ *Verifier, r *Request) { r.Facts["x"] = value })
+		if _, err := v.Verify(lease.Token(), request, testNow); code(err) != "malformed facts" {
+			t.Errorf("fact %T: %v", value, err)
+		}
+	}
+}
+
+// TestCountersAreNotForgotten: a lease that needs a counter is refused where nobody says that they count.
+func TestCountersAreNotForgotten(t *testing.T) {
+	lease, v := chainOf(t, "hmac", 1)
+	for name, block := range map[string]Block{"budget": {Budget: map[string]int64{"calls": 1}}, "final": {Final: []string{"x"}}} {
+		counted, err := lease.Narrow(block)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Verify(counted.Token(), asking(), testNow); code(err) != "unavailable store" {
+			t.Errorf("%s: %v", name, err)
+		}
+		applying := *v
+		applying.AppliesCharges = true
+		verified, err := applying.Verify(counted.Token(), asking(), testNow)
+		if err != nil || len(verified.Counters()) != 1 || verified.Counters()[0].Kind != name {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestApproval(t *testing.T) {
+	approver, _ := Ed25519Key("x", secretOf('a'))
+	approver, _ = Ed25519Key(hexOf(approver.Public()), secretOf('a'))
+	lease, v := chainOf(t, "hmac", 1)
+	v.AppliesCharges = true
+	asks, err := lease.Narrow(Block{Approval: []Demand{{Actions: []string{"repo.read"}, Keys: []Hex{approver.Public()}, Quorum: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Verify(asks.Token(), asking(), testNow); code(err) != "forbidden approval 1" {
+		t.Error(err)
+	}
+	said := first()
+	said.For, said.Budget = unhex(asks.BlockIDs()[1]), map[string]int64{"calls": 1}
+	yes, err := Mint(approver, said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes, _ = yes.Seal()
+	approved, err := asks.Attach(yes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verified, err := v.Verify(approved.Token(), asking(), testNow)
+	if err != nil || len(verified.Approvals) != 1 {
+		t.Error(verified, err)
+	}
+}
+
+func TestNothingShowsASecret(t *testing.T) {
+	lease, v := chainOf(t, "hmac", 2)
+	key, _ := HMACKey("k1", secretOf('k'))
+	within := struct {
+		a *Lease
+		b Lease
+		C Lease
+		d Key
+		E Key
+		f *Ring
+		G Verifier
+	}{lease, *lease, *lease, key, key, v.Ring, *v}
+	body := lease.Token()[len(lease.Token())-40:]
+	var out bytes.Buffer
+	for _, value := range []any{lease, *lease, key, &key, v.Ring, *v.Ring, v, *v, within, &within, []*Lease{lease}, map[string]Lease{"x": *lease}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			fmt.Fprintf(&out, verb+"\n", value)
+		}
+		data, _ := json.Marshal(value)
+		out.Write(data)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "value", value)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "value", value)
+	}
+	secret := lease.in().t.proof.tag
+	for _, hidden := range []string{body, hexOf(secret), string(secret), "kkkk", "6b6b", "107 107", "0x6b", fmt.Sprint(secret)[1:20]} {
+		if strings.Contains(out.String(), hidden) {
+			t.Errorf("%q is shown", hidden)
+		}
+	}
+	if !strings.Contains(out.String(), lease.BlockIDs()[1]) { // the control: something was written
+		t.Error("nothing is shown at all")
+	}
+	for _, text := range []string{lease.Token() + "!", lease.Token() + "~x", lease.Token()[1:]} {
+		if _, err := Parse(text); err == nil || strings.Contains(err.Error(), body) {
+			t.Error("an error shows the token, or there is none")
+		}
+	}
+}
+
+func TestMAC(t *testing.T) {
+	random := rand.New(rand.NewSource(1))
+	for size := 0; size < 300; size++ {
+		key, message := make([]byte, keySize), make([]byte, size)
+		random.Read(key)
+		random.Read(message)
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(labelLink))
+		h.Write(message)
+		if want := h.Sum(nil); !bytes.Equal(mac(key, labelLink, message), want) || bytes.Equal(mac(key, "", message), want) {
+			t.Fatalf("another MAC for %d bytes", size)
+		}
+	}
+}
+
+func TestRing(t *testing.T) {
+	ring := NewRing()
+	for i, err := range []error{
+		ring.AddSecret("", secretOf(1)), ring.AddSecret("é", secretOf(1)), ring.AddSecret("k\n", secretOf(1)),
+		ring.AddSecret(strings.Repeat("x", 129), secretOf(1)), ring.AddSecret("k", secretOf(1)[1:]), ring.AddPublic("e/x", secretOf(1)),
+	} {
+		if err == nil {
+			t.Errorf("bad key %d was taken", i)
+		}
+	}
+	if ring.AddSecret("k/x", secretOf(1)) != nil || ring.AddSecret("k/x", secretOf(1)) == nil {
+		t.Error("an audience key is taken once")
+	}
+}
+
+func TestHandlers(t *testing.T) {
+	lease, v := chainOf(t, "hmac", 1)
+	lease, err := lease.Narrow(Block{Extensions: map[string]any{"acme/x": []any{"a", 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, handler := range map[string]Handler{
+		"ok":                         func(value any, r Request) bool { return value.([]any)[1] == int64(1) && r.Action == "repo.read" },
+		"forbidden acme/x 1":         func(any, Request) bool { return false },
+		"forbidden unknown_caveat 1": nil,
+	} {
+		v.Handlers = map[string]Handler{"acme/x": handler}
+		if _, err := v.Verify(lease.Token(), asking(), testNow); code(err) != want {
+			t.Errorf("%v, not %s", err, want)
+		}
+	}
+	v.Handlers["acme/x"] = func(any, Request) bool { panic("x") }
+	if _, err := v.Verify(lease.Token(), asking(), testNow); code(err) != "forbidden acme/x 1" {
+		t.Error(err)
+	}
+}
+
+func benchmark(b *testing.B, alg string, blocks int) {
+	lease, v := chainOf(b, alg, blocks)
+	text, request := lease.Token(), asking()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; i < b.N; i++ {
+		if _, err := v.Verify(text, request, testNow); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	for _, alg := range []string{"hmac", "ed25519"} {
+		for _, blocks := range []int{1, 3, 8} {
+			b.Run(fmt.Sprintf("%s/%d", alg, blocks), func(b *testing.B) { benchmark(b, alg, blocks) })
+		}
+	}
+}

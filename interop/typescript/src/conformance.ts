@@ -1,0 +1,201 @@
+/** The conformance executable: one JSON object a line in, one answer a line out. Bytes are lower-case hex. */
+import { once } from "node:events";
+import { ED25519, HMAC, type Algorithm } from "./block.js";
+import { type Terms, wireOf } from "./blockjson.js";
+import { callBinding, flatten, httpBinding } from "./call.js";
+import { append, start, type Token, writeToken } from "./chain.js";
+import { LeaseError } from "./errors.js";
+import { type Json, parseJson } from "./json.js";
+import { audienceKey, KeyRing, type RingKey } from "./keys.js";
+import { Lease } from "./lease.js";
+import type { Ask } from "./request.js";
+import type { Segment } from "./run.js";
+import { concat, fromHex, membersOf, toHex } from "./values.js";
+import { Verifier } from "./verify.js";
+
+type Line = ReadonlyMap<string, Json>;
+type Answer = Readonly<Record<string, unknown>>;
+
+/** A member of a line is missing, of another type, or unknown. */
+class BadInput extends Error {}
+
+function get<T>(line: Line, name: string, is: (value: Json | undefined) => value is T & Json): T {
+  const value = line.get(name);
+  if (!is(value)) throw new BadInput(name);
+  return value;
+}
+
+const isText = (value: Json | undefined): value is string => typeof value === "string";
+const isList = (value: Json | undefined): value is readonly Json[] => Array.isArray(value);
+const isObject = (value: Json | undefined): value is Line => value instanceof Map;
+const isNumber = (value: Json | undefined): value is number => typeof value === "number";
+const isInteger = (value: Json | undefined): value is number | bigint => typeof value === "number" || typeof value === "bigint";
+const isAlgorithm = (value: Json | undefined): value is Algorithm => value === HMAC || value === ED25519;
+
+function data(value: Json | undefined, size?: number): Uint8Array {
+  const bytes = fromHex(value);
+  if (bytes === undefined || (size !== undefined && bytes.length !== size)) throw new BadInput("bytes");
+  return bytes;
+}
+
+/** Returns the members of an object without those that are null. */
+const given = (line: Line): Line => new Map([...line].filter(([, value]) => value !== null));
+
+/** Refuses a member whose name says nothing here: what is not understood is not done. */
+function known(line: Line, ...names: string[]): Line {
+  for (const name of line.keys()) if (!names.includes(name)) throw new BadInput(name);
+  return line;
+}
+
+function ringOf(rows: readonly Json[]): KeyRing {
+  return new KeyRing(rows.map((row): RingKey => {
+    if (!isObject(row)) throw new BadInput("keys");
+    const id = get(row, "id", isText), key = data(row.get("key"), 32);
+    return get(row, "alg", isAlgorithm) === HMAC ? { id, secret: key } : { id, publicKey: key };
+  }));
+}
+
+function verify(line: Line): Answer {
+  const asked = given(known(get(line, "request", isObject), "run", "audience", "action", "facts", "cost", "binding"));
+  const options = known(given((line.get("options") ?? null) === null ? new Map() : get(line, "options", isObject)), "max_lifetime", "leeway");
+  if (asked.has("run")) get(asked, "run", isList);
+  const verifier = new Verifier(ringOf(get(line, "keys", isList)), {
+    audience: get(asked, "audience", isText),
+    maxLifetime: options.has("max_lifetime") ? get(options, "max_lifetime", isNumber) : undefined,
+    leeway: options.has("leeway") ? get(options, "leeway", isNumber) : undefined,
+    allowUnstatedRun: true,
+  });
+  const ask = { ...Object.fromEntries(asked), binding: asked.has("binding") ? data(asked.get("binding"), 32) : undefined };
+  const { blockIds, charges } = verifier.verify(get(line, "token", isText), ask as unknown as Ask, get(line, "now", isNumber));
+  return { ok: true, block_ids: blockIds, charges };
+}
+
+/** Returns the seeds of the blocks' next keys; the hmac chain has none and looks at none. */
+function seedsOf(seeds: Json | undefined, alg: Algorithm, count: number): readonly Uint8Array[] {
+  if (alg === HMAC) return Array(count).fill(new Uint8Array()) as Uint8Array[];
+  if (!isList(seeds) || seeds.length !== count) throw new BadInput("seeds");
+  return seeds.map((seed) => data(seed, 32));
+}
+
+function mint(line: Line): Answer {
+  const alg = get(line, "alg", isAlgorithm), [first, ...more] = get(line, "blocks", isList);
+  const seeds = seedsOf(line.get("seeds"), alg, more.length + 1);
+  const root = start(alg, get(line, "key_id", isText), data(line.get("key"), 32), wireOf(first), seeds[0]!);
+  return { token: writeToken(more.reduce((token: Token, block, index) => append(token, wireOf(block), seeds[index + 1]!), root)) };
+}
+
+function narrow(line: Line): Answer {
+  const lease = held(line), [seed] = lease.alg === HMAC ? [] : seedsOf([line.get("seed") ?? null], lease.alg, 1);
+  const block = line.get("block");
+  // no nonce is made here: one that is missing is as wrong as one that is empty
+  const terms = isObject(block) && !block.has("nonce") ? new Map(block).set("nonce", "") : block;
+  return { token: lease.narrow(terms as unknown as Terms, seed && { seed }).token };
+}
+
+function present(line: Line): Answer {
+  const iat = get(line, "iat", isInteger), nonce = data(line.get("nonce"), 16);
+  return { token: held(line).present(data(line.get("binding"), 32), { iat, nonce }).token };
+}
+
+function inspect(line: Line): Answer {
+  const { alg, keyId, unverifiedBlocks, blockIds, proof } = held(line);
+  return { alg, key_id: keyId, blocks: unverifiedBlocks, block_ids: blockIds, proof };
+}
+
+const held = (line: Line): Lease => Lease.parse(get(line, "token", isText));
+
+const runOf = (line: Line): string | readonly Segment[] => (isList(line.get("run")) ? (line.get("run") as unknown as readonly Segment[]) : get(line, "run", isText));
+
+function bindCall(line: Line): Answer {
+  if (!line.has("args")) throw new BadInput("args");
+  return { binding: toHex(callBinding(get(line, "audience", isText), runOf(line), get(line, "action", isText), line.get("args"))) };
+}
+
+function bindHttp(line: Line): Answer {
+  const [method, scheme, authority, target] = ["method", "scheme", "authority", "target"].map((name) => get(line, name, isText)) as [string, string, string, string];
+  const body = (line.get("body") ?? null) === null ? new Uint8Array() : data(line.get("body"));
+  return { binding: toHex(httpBinding(get(line, "audience", isText), runOf(line), { method, scheme, authority, target, body })) };
+}
+
+const OPS = new Map<unknown, (line: Line) => Answer>([
+  ["verify", verify], ["mint", mint], ["narrow", narrow], ["present", present], ["inspect", inspect],
+  ["seal", (line) => ({ token: held(line).seal().token })],
+  ["audience_key", (line) => ({ key: toHex(audienceKey(data(line.get("key"), 32), get(line, "audience", isText))) })],
+  ["call_binding", bindCall], ["http_binding", bindHttp],
+  ["flatten", (line) => ({ facts: flatten(get(line, "args", isObject)) })],
+]);
+
+/** Returns the answer to one line; throws SyntaxError for what is no JSON. */
+function answer(text: string): Answer {
+  try {
+    const line = parseJson(text);
+    const op = isObject(line) ? OPS.get(line.get("op")) : undefined;
+    if (op === undefined) throw new BadInput("op");
+    return op(line as Line);
+  } catch (error) {
+    if (error instanceof LeaseError) return { ok: false, stage: error.stage, code: error.code, ...(error.block === undefined ? {} : { block: error.block }) };
+    if (error instanceof BadInput || error instanceof TypeError || error instanceof RangeError) return { ok: false, stage: "malformed", code: "facts" };
+    throw error;
+  }
+}
+
+function toJson(value: unknown): string {
+  if (typeof value === "bigint") return String(value);
+  if (Array.isArray(value)) return `[${value.map(toJson).join(",")}]`;
+  const members = membersOf(value);
+  return members === undefined ? JSON.stringify(value) : `{${[...members].map(([name, each]) => `${JSON.stringify(name)}:${toJson(each)}`).join(",")}}`;
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Returns the answer to the bytes of one line, or undefined where they are no JSON. */
+function reply(line: Uint8Array): string | undefined {
+  let text: string;
+  try {
+    text = decoder.decode(line);
+  } catch {
+    return undefined;
+  }
+  try {
+    return `${toJson(answer(text))}\n`;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+async function* lines(): AsyncGenerator<readonly Uint8Array[]> {
+  let begun: Uint8Array[] = []; // what a line has so far, in pieces: a long one is joined once
+  for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
+    const whole: Uint8Array[] = [];
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      whole.push(concat(...begun, chunk.subarray(from, end)));
+      begun = [];
+      from = end + 1;
+    }
+    if (from < chunk.length) begun.push(chunk.subarray(from));
+    yield whole;
+  }
+  if (begun.length > 0) yield [concat(...begun)];
+}
+
+let number = 0;
+for await (const batch of lines()) {
+  let out = "";
+  for (const line of batch) {
+    number++;
+    const text = reply(line);
+    if (text === undefined) {
+      process.exitCode = 1;
+      break;
+    }
+    out += text;
+  }
+  if (!process.stdout.write(out)) await once(process.stdout, "drain");
+  if (process.exitCode === 1) {
+    process.stderr.write(`line ${number} is not JSON\n`);
+    process.stdin.destroy();
+    break;
+  }
+}

@@ -1,0 +1,91 @@
+import { Malformed } from "./errors.js";
+
+export { bytesToHex as toHex, concatBytes as concat } from "@noble/hashes/utils.js";
+
+/** An integer of 64 bits: a number where that is safe (±(2^53-1)), else a bigint. */
+export type Int = number | bigint;
+/** Text, an integer or a boolean. */
+export type Scalar = string | Int | boolean;
+
+export const SAFE_MAX = Number.MAX_SAFE_INTEGER;
+/** A map's keys on the wire. */
+export type Key = Int | string;
+/** A value of the encoding (specs/token.md). */
+export type Value = Scalar | null | Uint8Array | readonly Value[] | ReadonlyMap<Key, Value>;
+
+const SURROGATE = /\p{Surrogate}/u; // with the flag, a pair is one character and no surrogate
+const encoder = new TextEncoder();
+
+/** Returns an integer in its one form here: a number where that is safe. */
+export function int(value: bigint): Int {
+  return value >= -SAFE_MAX && value <= SAFE_MAX ? Number(value) : value;
+}
+
+/** Says whether a value is an integer from 0 (or `least`) to `most`, at most 2^53-1. */
+export function isCount(value: unknown, most = SAFE_MAX, least = 0): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+/** Says whether a value is text or a boolean, or an integer that is safe or a bigint. */
+export function isScalar(value: unknown): value is Scalar {
+  return typeof value === "string" || typeof value === "boolean" || typeof value === "bigint" || Number.isSafeInteger(value);
+}
+
+export const isUnicode = (text: string): boolean => !SURROGATE.test(text);
+
+/** Returns the UTF-8 of a text; TextEncoder alone would silently replace half a surrogate pair. */
+export function utf8(text: string): Uint8Array {
+  if (!isUnicode(text)) throw new Malformed("facts", "text with half a surrogate pair");
+  return encoder.encode(text);
+}
+
+/** Compares secrets: the time depends on their lengths alone. */
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let differ = 0;
+  for (let i = 0; i < a.length; i++) differ |= a[i]! ^ b[i]!;
+  return differ === 0;
+}
+
+/** The order of encodings: byte by byte, a beginning before what it begins. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const least = Math.min(a.length, b.length);
+  for (let i = 0; i < least; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
+  return a.length - b.length;
+}
+
+/** Returns the bytes of lower-case hex, or undefined. */
+export function fromHex(text: unknown): Uint8Array | undefined {
+  if (typeof text !== "string" || text.length % 2 === 1 || /[^0-9a-f]/.test(text)) return undefined;
+  return Uint8Array.from({ length: text.length / 2 }, (_, i) => parseInt(text.slice(2 * i, 2 * i + 2), 16));
+}
+
+/**
+ * Returns the members of a Map with text keys or of a plain object, or undefined for anything else.
+ * A Map has no prototype to find `constructor` in, so everything from outside is read through here.
+ */
+export function membersOf(value: unknown): ReadonlyMap<string, unknown> | undefined {
+  if (value instanceof Map) {
+    for (const name of value.keys()) if (typeof name !== "string") return undefined;
+    return value as ReadonlyMap<string, unknown>;
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return undefined;
+  return new Map(Object.entries(value));
+}
+
+/** What shows itself by `toString` alone: in JSON, and in Node's console. */
+export abstract class Redacted {
+  abstract toString(): string;
+
+  /** As `toString`: never a token or a key. */
+  toJSON(): string {
+    return this.toString();
+  }
+
+  /** As `toString`: never a token or a key. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}

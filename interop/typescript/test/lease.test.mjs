@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
+import { audienceKey, callBinding, callDigest, flatten, Forbidden, httpBinding, KeyRing, Lease, LeaseError, Malformed, mint, OPAQUE, parseJson, Untrusted, Verified, Verifier } from "attenuate";
+import { publicOf } from "../dist/ed25519.js";
+
+const now = 1_800_000_000;
+const secret = new Uint8Array(32).fill(7), seed = new Uint8Array(32).fill(9);
+const terms = { issued_at: now, run: "agt_1@2", audience: ["github"], expires: now + 900, allow: [{ actions: ["repo.*"] }] };
+const ring = new KeyRing([{ id: "k1", secret }, { id: "e1", publicKey: publicOf(seed) }]);
+const verifier = new Verifier(ring, { audience: "github" });
+const asked = { action: "repo.read", run: "agt_1@2" };
+const refused = (stage, code, block) => (error) => {
+  assert.ok(error instanceof LeaseError && Object.isFrozen(error));
+  assert.deepEqual([error.stage, error.code, error.block], [stage, code, block], error.message);
+  return true;
+};
+
+for (const key of [{ id: "k1", secret }, { id: "e1", seed }]) {
+  test(`${key.id}: minting, narrowing, sealing, presenting`, () => {
+    const lease = mint(key, terms);
+    assert.equal(verifier.verify(lease.token, asked, now).run, "agt_1@2");
+    const child = lease.narrow({ run: "agt_1@2/reader@1", allow: [{ actions: ["repo.read"], where: { path: { under: ["src"] } } }] });
+    assert.equal(child.blockIds[0], lease.blockIds[0]);
+    assert.equal(child.unverifiedRun, "agt_1@2/reader@1");
+    const below = { action: "repo.read", run: "agt_1@2/reader@1", facts: { path: "src/a" } };
+    assert.throws(() => verifier.verify(child.token, asked, now), refused("forbidden", "run", 1));
+    assert.throws(() => verifier.verify(child.token, { ...below, facts: { path: "src2" } }, now), refused("forbidden", "allow", 1));
+    assert.throws(() => verifier.verify(child.token, below, now + 900), refused("forbidden", "expires", 0));
+    assert.throws(() => verifier.verify(child.token, { ...below, run: undefined }, now), refused("malformed", "facts"));
+    const sealed = child.seal();
+    assert.deepEqual(verifier.verify(sealed.token, below, now).blockIds, child.blockIds);
+    for (const change of [() => sealed.narrow({}), () => sealed.seal(), () => sealed.present(new Uint8Array(32))]) {
+      assert.throws(change, refused("forbidden", "structure"));
+    }
+    const binding = callBinding("github", below.run, below.action, { path: "src/a" });
+    const bound = child.present(binding, { iat: now });
+    const verified = verifier.verify(bound.token, { ...below, binding }, now + 60);
+    assert.ok(verified instanceof Verified && Object.isFrozen(verified) && !verified.stateless);
+    assert.throws(() => verifier.verify(bound.token, below, now), refused("forbidden", "binding"));
+    assert.throws(() => verifier.verify(bound.token, { ...below, binding }, now + 61), refused("forbidden", "stale_proof"));
+    assert.throws(() => new Verifier(new KeyRing([{ id: key.id, secret: seed }]), { audience: "github" }).verify(child.token, below, now), Untrusted);
+  });
+}
+
+test("approvals travel along and are charged", () => {
+  const approver = new Uint8Array(32).fill(3), key = Buffer.from(publicOf(approver)).toString("hex");
+  const lease = mint({ id: "k1", secret }, { ...terms, approval: [{ actions: ["repo.merge"], keys: [key] }] });
+  const merge = { action: "repo.merge", run: "agt_1@2", facts: { call: callDigest({ number: 42 }) } };
+  assert.throws(() => verifier.verify(lease.token, merge, now), refused("forbidden", "approval", 0));
+  assert.ok(verifier.verify(lease.token, asked, now).stateless);
+  const yes = mint({ id: key, seed: approver }, {
+    ...terms, allow: [{ actions: ["repo.merge"], where: { call: { one_of: [merge.facts.call] } } }], for: lease.blockIds[0], budget: { calls: 1 },
+  });
+  assert.throws(() => verifier.verify(lease.attach(yes).token, merge, now), refused("forbidden", "approval", 0));
+  const verified = verifier.verify(lease.attach(yes.seal()).token, merge, now);
+  assert.deepEqual(verified.approvals, [yes.blockIds]);
+  assert.ok(!verified.stateless && verified.charges.some(({ kind, key: [, id] }) => kind === "budget" && id === yes.blockIds[0]));
+  assert.throws(() => verifier.verify(yes.seal().token, merge, now), Untrusted);
+});
+
+test("an audience key serves one audience", () => {
+  const derived = new Verifier(new KeyRing([{ id: "k1/github", secret: audienceKey(secret, "github") }]), { audience: "github" });
+  const lease = mint({ id: "k1/github", secret: audienceKey(secret, "github") }, terms);
+  assert.ok(derived.verify(lease.token, asked, now));
+  assert.ok(verifier.verify(lease.token, asked, now), "a root answers for it");
+  assert.throws(() => new Verifier(ring, { audience: "other" }).verify(lease.token, asked, now), refused("forbidden", "audience", 0));
+});
+
+test("extensions need a handler that says exactly true", () => {
+  const lease = mint({ id: "k1", secret }, { ...terms, "acme/x": { __proto__: null, list: [1, "a"] } });
+  const with_ = (handler) => new Verifier(ring, { audience: "github", handlers: { "acme/x": handler } });
+  assert.throws(() => verifier.verify(lease.token, asked, now), refused("forbidden", "unknown_caveat", 0));
+  for (const no of [() => 1, () => Promise.resolve(true), () => { throw new Error("x"); }]) {
+    assert.throws(() => with_(no).verify(lease.token, asked, now), refused("forbidden", "acme/x", 0));
+  }
+  const spoils = (value, request) => value.delete("list") && request.facts.clear() === undefined;
+  for (let i = 0; i < 2; i++) assert.ok(with_(spoils).verify(lease.token, asked, now));
+});
+
+test("names of prototypes are facts like any other", () => {
+  for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
+    const where = Object.fromEntries([[name, { one_of: ["x"] }]]);
+    const lease = mint({ id: "k1", secret }, { ...terms, where, notes: Object.fromEntries([[name, 1]]) });
+    assert.throws(() => verifier.verify(lease.token, asked, now), refused("forbidden", "where", 0));
+    const facts = new Map([[name, "x"]]);
+    const verified = verifier.verify(lease.token, { ...asked, facts }, now);
+    assert.deepEqual(Object.keys(verified.notes), [name]);
+    assert.ok(verifier.verify(lease.token, { ...asked, facts: Object.fromEntries(facts) }, now));
+    assert.deepEqual([...flatten(JSON.parse(`{"${name}":1}`))], [[`args.${name}`, 1]]);
+    const unit = mint({ id: "k1", secret }, { ...terms, budget: Object.fromEntries([[name, 1]]) });
+    assert.throws(() => verifier.verify(unit.token, asked, now), refused("forbidden", "budget", 0));
+  }
+});
+
+test("facts of another type are malformed", () => {
+  const lease = mint({ id: "k1", secret }, terms);
+  for (const fact of [1.5, NaN, Infinity, 2 ** 53, 2n ** 63n, undefined, {}, new Date(), () => 1, Symbol("x"), [[1]], [undefined], "\ud800", new Array(257).fill(1)]) {
+    assert.throws(() => verifier.verify(lease.token, { ...asked, facts: { x: fact } }, now), Malformed);
+  }
+  for (const fact of [-0, 2n ** 63n - 1n, 5n, OPAQUE, [], [OPAQUE, 1n], "\ufeff", "\u{1f600}"]) {
+    assert.ok(verifier.verify(lease.token, { ...asked, facts: { x: fact } }, now));
+  }
+  const odd = [{ facts: [] }, { facts: new Map([[1, 1]]) }, { cost: { usd: 1.5 } }, { cost: { calls: 2 } }, { binding: new Uint8Array(31) }, { action: "a b" }, { action: "a\n" }, { run: "agt_1@2\n" }, { run: [] }];
+  for (const more of odd) assert.throws(() => verifier.verify(lease.token, { ...asked, ...more }, now), Malformed);
+  for (const token of [undefined, 5, {}, "", "lease1_", `${lease.token}\n`, `${lease.token}~`]) assert.throws(() => verifier.verify(token, asked, now), Malformed);
+  for (const at of [undefined, 1.5, NaN, -1, "1"]) assert.throws(() => verifier.verify(lease.token, asked, at), RangeError);
+});
+
+test("bigints and numbers of one value are one fact", () => {
+  const where = { n: { one_of: [5n, 2n ** 60n] }, m: { min: -(2n ** 63n), max: 3 } };
+  const lease = mint({ id: "k1", secret }, { ...terms, where });
+  for (const n of [5, 5n, 2n ** 60n]) assert.ok(verifier.verify(lease.token, { ...asked, facts: { n, m: -(2n ** 62n) } }, now));
+  assert.throws(() => verifier.verify(lease.token, { ...asked, facts: { n: "5", m: 0 } }, now), refused("forbidden", "where", 0));
+});
+
+test("terms that are wrong, and terms that are missing", () => {
+  const lease = mint({ id: "k1", secret }, terms);
+  for (const wrong of [{ expires: undefined }, { expires: 1.5 }, { expires: "5m" }, { allow: [] }, { allow: ["repo.read"] }, { other: 1 }, { audience: "github" },
+    { where: {} }, { where: { x: {} } }, { where: { x: { one_of: ["\ud800"] } } }, { bound: false }, { deny: [{ actions: ["x"], only: true }] }, { nonce: "00" }, { "acme/x": null }, null]) {
+    assert.throws(() => lease.narrow(wrong), refused("malformed", "shape"), inspect(wrong));
+  }
+  for (const name of ["run", "audience", "expires", "allow"]) {
+    const { [name]: _, ...less } = terms;
+    assert.throws(() => mint({ id: "k1", secret }, less), TypeError);
+  }
+});
+
+test("nothing shows a token or a key", () => {
+  const lease = mint({ id: "k1", secret }, terms);
+  const shown = [lease, ring, verifier, { lease, ring }].flatMap((each) => [String(each), JSON.stringify(each), inspect(each, { depth: 9, showHidden: true })]).join("\n");
+  assert.ok(shown.includes(lease.blockIds[0]));
+  assert.ok(!shown.includes("lease1_") && !shown.includes("7, 7") && !shown.includes("0707"));
+  const bent = lease.token.slice(0, -1);
+  for (const text of [bent, `${lease.token}=`, `x${lease.token}`]) {
+    assert.throws(() => verifier.verify(text, asked, now), (error) => !inspect(error, { depth: 9 }).includes(lease.token.slice(7, 27)));
+  }
+  assert.throws(() => new Verified(), TypeError);
+});
+
+test("bindings look at how a number is written", () => {
+  const binding = (args) => Buffer.from(callBinding("github", "agt_1@2", "x", args)).toString("hex");
+  assert.equal(binding({ b: 1, a: "é" }), binding(parseJson('{"a":"\\u00e9","b":1.0}')));
+  assert.throws(() => binding(parseJson("12345678901234567890")), Malformed);
+  assert.equal(binding(parseJson("1e30")), binding(1e30));
+  for (const args of [undefined, NaN, "\ud800", new Date(), { x: undefined }, 2n ** 60n]) assert.throws(() => binding(args), Malformed);
+  assert.throws(() => parseJson('{"a":1,"a":2}'), Malformed);
+  assert.throws(() => parseJson("{]"), SyntaxError);
+  assert.equal(httpBinding("github", "agt_1@2", { method: "GET", scheme: "https", authority: "a", target: "/" }).length, 32);
+});
+
+test("the example of the README runs", () => {
+  const [, example] = /```ts\n([^]*?)```/.exec(readFileSync(new URL("../README.md", import.meta.url), "utf8"));
+  const folder = fileURLToPath(new URL("..", import.meta.url));
+  const done = spawnSync(process.execPath, ["--input-type=module", "-e", example], { cwd: folder, encoding: "utf8" });
+  assert.equal(done.status, 0, done.stderr);
+  assert.match(done.stdout, /^agt_1@2\/reader@1 may\nforbidden by block 1: allow/);
+});

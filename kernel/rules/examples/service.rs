@@ -16,7 +16,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let request = verifier.ask("repo.read").run("agt_1@2").fact("repo", "clord").build()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() as i64;
     match verifier.verify(&token, &request, now) {
-        Ok(verified) if verified.needs_counters() => println!("refused: no counters are kept here"),
         Ok(verified) => println!("allowed, for {}, until {}", verified.run(), verified.expires()),
         Err(refused) => println!("{refused}"), // and by stage(), code() and block() for programs
     }

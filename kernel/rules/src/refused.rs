@@ -19,6 +19,8 @@ enum Why {
     Token(Fault, usize),
     Doubted(Doubted),
     Forbidden(Failure),
+    /// The lease asks for counters, and nobody keeps them.
+    Counters,
 }
 
 impl From<Refusal> for Refused {
@@ -40,7 +42,11 @@ impl Refused {
         Refused(Why::Token(fault, part))
     }
 
-    /// The stage: "malformed", "untrusted" or "forbidden".
+    pub(crate) fn counters() -> Self {
+        Refused(Why::Counters)
+    }
+
+    /// The stage: "malformed", "untrusted", "forbidden", or "unavailable" where counters would be needed.
     pub fn stage(&self) -> &'static str {
         match &self.0 {
             Why::Request(..) | Why::Token(..) => "malformed",
@@ -49,6 +55,7 @@ impl Refused {
                 _ => "untrusted",
             },
             Why::Forbidden(_) => "forbidden",
+            Why::Counters => "unavailable",
         }
     }
 
@@ -61,6 +68,7 @@ impl Refused {
             Why::Doubted(why) => code_of_doubt(why.doubt),
             Why::Forbidden(Failure { code: Code::Extension, key: Key::Name(name), .. }) => name,
             Why::Forbidden(failure) => code_of_failure(failure.code),
+            Why::Counters => "store",
         }
     }
 
@@ -84,6 +92,9 @@ impl fmt::Display for Refused {
         }
         write!(f, ": {}; ", self.code())?;
         match &self.0 {
+            Why::Counters => {
+                f.write_str("the lease asks for counters, and none are kept here; see applies_charges")
+            }
             Why::Request(part, true) => write!(f, "the request has too many {part}"),
             Why::Request(part, false) => write!(f, "the request has no {part} such as there may be"),
             Why::Token(Fault(kind, _), 0) => write!(f, "the token is none: {kind:?}"),

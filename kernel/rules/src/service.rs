@@ -20,12 +20,13 @@ type Handler = Box<dyn Fn(&Data, &Request) -> bool + Send + Sync>;
 /// Verifies leases for one service. Make it once; it is safe to share between threads.
 ///
 /// As made it takes leases of any lifetime, allows no clock difference, asks each request for its run,
-/// remembers nothing, and refuses every extension caveat.
+/// remembers nothing, and refuses every extension caveat and what only counters can hold somebody to.
 pub struct Verifier {
     ring: Ring,
     audience: String,
     rules: Rules,
     allow_unstated_run: bool,
+    applies_charges: bool,
     cache: Option<Cache>,
     handlers: HashMap<String, Handler>,
 }
@@ -37,9 +38,17 @@ fn setting<T>(holds: bool, value: T, words: &str) -> Result<T, BadSetting> {
 impl Verifier {
     /// Make the verifier of the service of this name.
     pub fn new(ring: Ring, audience: impl Into<String>) -> Result<Self, BadSetting> {
-        let (audience, rules, handlers) = (audience.into(), Rules::default(), HashMap::new());
+        let audience = audience.into();
         let named = !audience.is_empty();
-        let made = Verifier { ring, audience, rules, allow_unstated_run: false, cache: None, handlers };
+        let made = Verifier {
+            ring,
+            audience,
+            rules: Rules::default(),
+            allow_unstated_run: false,
+            applies_charges: false,
+            cache: None,
+            handlers: HashMap::new(),
+        };
         setting(named, made, "a service has a name")
     }
 
@@ -59,6 +68,13 @@ impl Verifier {
     /// run they work for.
     pub fn allow_unstated_run(mut self) -> Self {
         self.allow_unstated_run = true;
+        self
+    }
+
+    /// Take leases that ask for counters: the caller applies all of `Verified::charges`, or none, before
+    /// it grants anything. Without this a budget, a final, a bound proof and an approval are refused.
+    pub fn applies_charges(mut self) -> Self {
+        self.applies_charges = true;
         self
     }
 
@@ -105,14 +121,18 @@ impl Verifier {
         let allowed = decide(open(token, &question)?, &question, &mut handlers, false)?;
         let run = request.run.clone().or_else(|| run_of(&allowed.chain)).unwrap_or_default();
         let (action, cost) = (request.action.clone(), request.cost.clone());
-        Ok(Verified { allowed, asked: Asked { run, action, cost, leeway: rules.leeway } })
+        let verified = Verified { allowed, asked: Asked { run, action, cost, leeway: rules.leeway } };
+        if verified.needs_counters() && !self.applies_charges {
+            return Err(Refused::counters());
+        }
+        Ok(verified)
     }
 }
 
 /// An authentic lease that allows one request now. Made by `Verifier::verify` alone.
 ///
-/// It does not say that budgets, revocation and replay were looked at: the charges say what is to be
-/// looked at, by whoever keeps counters.
+/// It does not say that attempts and revocations were looked at, nor budgets and replay where the
+/// verifier `applies_charges`: the charges say what is to be looked at, by whoever keeps counters.
 #[must_use]
 pub struct Verified {
     allowed: Allowed,
@@ -155,9 +175,9 @@ impl Verified {
         ends(&self.allowed.chain).last().copied().unwrap_or(0)
     }
 
-    /// Say whether the lease asks for something that only who keeps counters can hold it to: a budget,
-    /// an action that ends it, or a proof that is good once. A service without counters refuses then.
-    pub fn needs_counters(&self) -> bool {
+    /// Say whether only who keeps counters can hold somebody to this lease: it has a budget or a final, its
+    /// proof is good once, or an approval counted.
+    fn needs_counters(&self) -> bool {
         self.chains().any(|(chain, proof)| proof.is_bound() || counts(chain))
     }
 

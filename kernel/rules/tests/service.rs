@@ -14,7 +14,7 @@ const BINDING: [u8; 32] = [7; 32];
 const SAFE_MAX: i64 = (1 << 53) - 1;
 
 fn verifier() -> Verifier {
-    Verifier::new(ring(), "github").unwrap()
+    Verifier::new(ring(), "github").unwrap().applies_charges()
 }
 
 fn usual(verifier: &Verifier) -> Request {
@@ -188,7 +188,6 @@ fn a_lease_is_charged_for_what_it_asks() {
         assert_eq!(charge.issued_at, if charge.counter == Counter::Revoked { NOW } else { 0 });
         assert_eq!(charge.key[0], charge.counter.name().into());
     }
-    assert!(verified.needs_counters());
     assert_eq!((verified.expires(), verified.key_id()), (NOW + 600, "e1"));
     assert_eq!(verified.run(), "agt_1@2/reader@3/deeper");
     assert_eq!(verified.notes()[0], ("why".into(), "b".into()));
@@ -210,7 +209,6 @@ fn an_open_level_raises_nothing_and_an_audience_key_has_a_root() {
         assert!(attempts[0].raises && attempts[1..].iter().all(|charge| !charge.raises));
         let keys = charges[charges.len() - 2..].iter().map(|charge| told(charge).0).collect::<Vec<_>>();
         assert_eq!(keys, ["revoked key k1/github", "revoked key k1"]);
-        assert!(!verified.needs_counters());
     }
 }
 
@@ -226,8 +224,14 @@ fn each_thing_to_count_is_told() {
         (budget, End::Bearer, true),
         (root_with([(12, texts(&["x"]))]), End::Bearer, true),
     ] {
-        let verified = verified(&mint(false, [block]).text(end), &request);
-        assert_eq!(verified.needs_counters(), counted);
+        let token = mint(false, [block]).text(end);
+        let verified = verified(&token, &request);
+        let stateless = Verifier::new(ring(), "github").unwrap().verify(&token, &request, NOW + 1);
+        assert_eq!(stateless.is_err(), counted);
+        if let Err(refused) = stateless {
+            assert_eq!((refused.stage(), refused.code(), refused.block()), ("unavailable", "store", None));
+            assert!(refused.to_string().contains("applies_charges"));
+        }
         let kinds = [Counter::Budget, Counter::Final, Counter::Replay];
         assert_eq!(verified.charges().iter().any(|charge| kinds.contains(&charge.counter)), counted);
     }

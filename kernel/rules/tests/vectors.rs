@@ -72,7 +72,8 @@ fn ids(hashes: &[[u8; 32]]) -> Vec<String> {
 /// Verify a vector; the second time over a cache that knows the token.
 fn outcome(vector: &Value) -> Result<Verified, Refused> {
     let asked = &vector["request"];
-    let mut verifier = Verifier::new(ring(&vector["keys"]), asked["audience"].as_str().unwrap()).unwrap();
+    let mut verifier =
+        Verifier::new(ring(&vector["keys"]), asked["audience"].as_str().unwrap()).unwrap().applies_charges();
     if asked["run"].is_null() {
         verifier = verifier.allow_unstated_run();
     }

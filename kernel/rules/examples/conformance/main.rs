@@ -153,7 +153,7 @@ fn verify(line: &Json) -> Answer {
     known(&options, &["max_lifetime", "leeway"])?;
     let mut verifier =
         need(Verifier::new(ring(array(line.get("keys"))?)?, text(asked.get("audience"))?).ok())?;
-    verifier = verifier.allow_unstated_run();
+    verifier = verifier.allow_unstated_run().applies_charges();
     for (name, value) in &options {
         let set = match &name[..] {
             b"leeway" => verifier.leeway(int(value)?),

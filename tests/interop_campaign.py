@@ -23,6 +23,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -144,7 +145,7 @@ def questions(draw: st.DrawFn) -> Case:
     parts: wire.Parts = draw(strategies.chains(draw(_FINE)))
     asked: Asked = draw(strategies.asks())
     if asked.run is None:
-        asked = asked._replace(run=draw(st.sampled_from(_STATED)))
+        asked = replace(asked, run=draw(st.sampled_from(_STATED)))
     now = draw(strategies.nows)
     return Case("export", parts.text, strategies.to_request(asked), "root", now, draw(_RULES))
 
@@ -192,8 +193,8 @@ def exported(work: tuple[int, int, list[str]]) -> dict[str, Any]:
 
     try:
         compare()
-    except Different as found:
-        different = str(found)
+    except AssertionError as found:  # Different, or an export whose evaluation ended without a verdict
+        different = f"{type(found).__name__}: {found}"
     finally:
         for process in processes:
             process.close()

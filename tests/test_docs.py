@@ -30,7 +30,8 @@ from attenuate import block, constraints
 
 ROOT = Path(__file__).parent.parent
 TOP = [ROOT / name for name in ("README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md")]
-PAGES = [*TOP, *sorted((ROOT / "docs").rglob("*.md"))]
+INTEROP = [*sorted((ROOT / "interop").glob("*.md")), ROOT / "interop" / "python" / "README.md"]
+PAGES = [*TOP, *sorted((ROOT / "docs").rglob("*.md")), *INTEROP]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 FENCE = re.compile(r"^```([a-z]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TOKEN = re.compile(r"lease1_[A-Za-z0-9_-]{8}|attenuate_[a-z0-9]+_secret_[A-Za-z0-9_-]{8}")

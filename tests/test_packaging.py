@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from attenuate import __version__
 
 ROOT = Path(__file__).parent.parent
 KERNEL = ROOT / "kernel"
+INTEROP = ROOT / "interop"
 NATIVE = find_spec("attenuate_kernel") is not None
 WANTED = os.environ.get("ATTENUATE_ENGINE") != "python"
 ADDRESS = re.compile(rb"crates\.io|index\.[a-z]|pypi\.org|registry\+|path\+file|/(?:work|home|root|tmp)/")
@@ -62,8 +64,43 @@ def test_the_kernel_has_the_version_of_the_package() -> None:
     assert read_toml(KERNEL / "pyproject.toml")["project"]["dynamic"] == ["version"]
 
 
-def test_both_distributions_have_the_same_licence() -> None:
-    assert (KERNEL / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+def test_the_other_distributions_have_the_version_of_the_package() -> None:
+    project = read_toml(INTEROP / "python" / "pyproject.toml")["project"]
+    assert project["version"] == __version__
+    needs = [need for needs in project["optional-dependencies"].values() for need in needs]
+    assert not [need for need in (*project["dependencies"], *needs) if need.startswith("attenuate")]
+    assert json.loads((INTEROP / "typescript" / "package.json").read_text())["version"] == __version__
+
+
+def test_all_distributions_have_the_same_licence() -> None:
+    for folder in (KERNEL, INTEROP / "python", INTEROP / "go", INTEROP / "typescript"):
+        assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_no_file_of_the_other_languages_has_an_address() -> None:
+    files = subprocess.run(
+        ["git", "ls-files", "-z", "interop"], cwd=ROOT, capture_output=True, check=True
+    ).stdout
+    names = [name for name in files.decode().split("\0") if name]
+    assert len(names) > 80
+    registry = re.compile(
+        rb"registry\.npmjs|(?:proxy|sum)\.golang|crates\.io|pypi\.org|/(?:work|home|root|tmp)/"
+    )
+    assert registry.search(b'"resolved": "https://registry.npmjs.org/x"')  # the control
+    files = [ROOT / name for name in names]
+    assert [file for file in files if file.is_file() and registry.search(file.read_bytes())] == []
+
+
+@needs_hatchling
+def test_attenuate_interop_builds(tmp_path: Path) -> None:
+    run("-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path), cwd=INTEROP / "python")
+    [wheel] = tmp_path.iterdir()
+    inside = members(wheel)
+    here = {path.relative_to(INTEROP / "python").as_posix() for path in (INTEROP / "python").rglob("*.py")}
+    info = f"attenuate_interop-{__version__}.dist-info"
+    assert {name for name in inside if not name.startswith(info)} == {*here, "attenuate_interop/py.typed"}
+    assert f"{info}/licenses/LICENSE" in inside
+    assert addresses(inside) == []
 
 
 ENGINES = "from attenuate import _engine as e; print(*e.AVAILABLE, e.NAME, e.WHY, sep='|')"

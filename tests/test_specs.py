@@ -209,7 +209,7 @@ def test_signing_takes_a_seed_only() -> None:
 def test_pages_are_short_and_link_to_files(name: str) -> None:
     text = page(name)
     prose = text.split("<!-- table")[0]
-    assert len(prose.splitlines()) < 200
+    assert len([line for line in prose.splitlines() if not line.startswith("|")]) < 200
     for target in re.findall(r"\]\(([^)#]+)\)", prose):
         assert ((SPECS / name).parent / target).exists(), target
 

@@ -52,10 +52,11 @@ ifdef KERNEL
 	$(CARGO_IN_KERNEL) clippy --quiet --locked --workspace --all-targets -- -D warnings
 endif
 
-bench: $(VENV)/.bench $(KERNEL)
+bench: $(VENV)/.bench $(VENV)/.interop $(KERNEL)
 	$(BIN)/python -m pytest benchmarks --benchmark-json=benchmarks/results/functions.json
 	$(BIN)/python -m benchmarks.report
 	$(BIN)/python docs/bench.py
+	$(BIN)/python interop/speed.py --write
 
 # The long runs behind the figures in tests/results: a million mutated tokens, and its control; hostile
 # feeds; races, kill -9 and replays over every store; both engines asked the same, and all languages.

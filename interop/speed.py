@@ -2,6 +2,7 @@
 
     python interop/speed.py                      a table
     python interop/speed.py --json               the same for programs
+    python interop/speed.py --write              results/speed.json, a plot, and the table in CONFORMANCE.md
     python interop/speed.py --make               write speed.json again: the tokens, always the same
 
 The work is the same in each language: the lines of speed.json, a lease of 1, 3 and 8 blocks in each
@@ -24,6 +25,8 @@ from typing import Any, Final
 from implementations import ALL, HERE, ROOT, Line, Missing, Process
 
 LINES: Final = HERE / "speed.json"
+RESULTS: Final = HERE / "results"
+PAGE: Final = HERE / "CONFORMANCE.md"
 NOW: Final = 1_800_000_000
 SEED: Final = "5e" * 32
 
@@ -135,11 +138,61 @@ def table(found: dict[str, dict[str, int]]) -> str:
     return "\n".join(rows)
 
 
+def drawn(found: dict[str, dict[str, int]]) -> Any:
+    """Return the figures as a plot: microseconds a verification, a row for each language."""
+    sys.path.insert(0, str(ROOT))
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    from benchmarks.plots import BLUE, ORANGE, STYLE
+
+    mpl.rcParams.update(STYLE)
+    figure = Figure(figsize=(10, 1 + 0.55 * len(found)), layout="constrained")
+    both = figure.subplots(1, 2, sharey=True)
+    for axes, chain, colour, title in zip(
+        both,
+        ("hmac", "ed25519"),
+        (BLUE, ORANGE),
+        ("Shared secret (HMAC)", "Public keys (Ed25519)"),
+        strict=True,
+    ):
+        took = [1e6 / rates[f"{chain} 3"] for rates in found.values()]
+        bars = axes.barh(list(found), took, color=colour, height=0.6)
+        axes.bar_label(bars, [f"{each:,.3g} µs" for each in took], padding=4)
+        axes.set(xscale="log", title=title, xlabel="µs a verification of three blocks, cold (log scale)")
+        axes.margins(x=0.25)
+    both[0].invert_yaxis()
+    return figure
+
+
+def write(found: dict[str, dict[str, int]]) -> None:
+    """Write the figures: as JSON, as a plot, and as the table of the page."""
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.machine import machine
+
+    about = machine()
+    date = time.strftime("%Y-%m-%d", time.gmtime())
+    RESULTS.mkdir(exist_ok=True)
+    record = {
+        "date": date,
+        "machine": {name: about[name] for name in ("cpu", "platform", "python")},
+        "per_second": found,
+    }
+    (RESULTS / "speed.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    drawn(found).savefig(RESULTS / "speed.svg", metadata={"Date": None})
+    words = f"Measured {date} on {about['cpu']}, two cores shared with others. Only ratios travel."
+    made = f"{table(found)}\n\n{words}\n\n![Microseconds a verification, by language.](results/speed.svg)\n"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition("<!-- speed -->\n")
+    _, end, after = rest.partition("<!-- /speed -->")
+    PAGE.write_text(f"{before}<!-- speed -->\n{made}{end}{after}", encoding="utf-8")
+
+
 def main() -> int:
     """Time all of them and print the figures; return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default=",".join(ALL), help=f"of {', '.join(ALL)}")
     parser.add_argument("--json", action="store_true", help="write the figures as JSON")
+    parser.add_argument("--write", action="store_true", help="write the figures beside the page")
     parser.add_argument("--make", action="store_true", help="write speed.json again")
     parser.add_argument("--own", action="store_true", help="time attenuate in this process")
     asked = parser.parse_args()
@@ -150,6 +203,8 @@ def main() -> int:
             print(json.dumps(row))
     else:
         found = measure(asked.only.split(","))
+        if asked.write:
+            write(found)
         print(json.dumps(found, indent=1) if asked.json else table(found))
     return 0
 

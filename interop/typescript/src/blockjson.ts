@@ -1,10 +1,8 @@
 /** Blocks as JSON, both ways (specs/caveats.md, JSON). */
 import { type Block, isExtensionKey, type Name, NAMES } from "./block.js";
-import { type Constraint, KINDS, readConstraint, type Where } from "./constraint.js";
 import { must, shown } from "./errors.js";
-import { type Grant, readDemand, readGrant, readPatterns, readWhere } from "./grant.js";
-import { parseRun, runText } from "./run.js";
-import { fromHex, int, isUnicode, type Key, membersOf, type Scalar, toHex, type Value } from "./values.js";
+import { type Constraint, type Demand, KINDS, RANGE } from "./grant.js";
+import { fromHex, int, type Key, membersOf, parseRun, runText, type Scalar, toHex } from "./values.js";
 
 /** A constraint on a fact. `optional` lets the fact be absent. */
 export type ConstraintTerms = (
@@ -20,12 +18,18 @@ export type ConstraintTerms = (
 /** Constraints by the name of a fact. */
 export type WhereTerms = Readonly<Record<string, ConstraintTerms>>;
 
-/** Actions (or patterns such as `repo.*`), and what the facts must be. `only`: no argument that `where` does not name. */
+/**
+ * Actions (or patterns such as `repo.*`), and what the facts must be.
+ * `only`: no argument that `where` does not name.
+ */
 export interface GrantTerms {
   readonly actions: readonly string[];
   readonly where?: WhereTerms;
   readonly only?: true;
 }
+
+/** For these actions, `quorum` (by default 1) of these public keys in hex must have signed. */
+export type DemandTerms = Omit<Demand, "quorum"> & Partial<Pick<Demand, "quorum">>;
 
 /**
  * What a block says: the JSON form of specs/caveats.md, so that what is written, shown and logged is
@@ -43,7 +47,7 @@ export interface Terms {
   readonly deny?: readonly GrantTerms[];
   readonly where?: WhereTerms;
   readonly budget?: Readonly<Record<string, number>>;
-  readonly approval?: readonly { readonly actions: readonly string[]; readonly keys: readonly string[]; readonly quorum?: number }[];
+  readonly approval?: readonly DemandTerms[];
   readonly depth?: number;
   readonly final?: readonly string[];
   readonly bound?: true;
@@ -57,133 +61,105 @@ export interface Terms {
 }
 
 // --- from JSON ----------------------------------------------------------------------------------------
-function members(value: unknown, known: readonly string[], needed: readonly string[] = []): ReadonlyMap<string, unknown> {
+// What is written otherwise in JSON is changed here, and only that is looked at. The rest stays as it is:
+// the encoder and the reader of blocks refuse what is wrong, and no block gets past them.
+type Change = (value: unknown) => unknown;
+
+function members(value: unknown, known?: readonly string[]): ReadonlyMap<string, unknown> {
   const found = membersOf(value);
-  const good = found !== undefined && needed.every((name) => found.has(name)) && [...found.keys()].every((name) => known.includes(name));
-  return must(found, good, `another object than one of ${known.join(", ")}`);
+  const good = found !== undefined && (!known || [...found.keys()].every((name) => known.includes(name)));
+  return must(found, good, `another object${known ? ` than one of ${known.join(", ")}` : ""}`);
 }
 
-/** Returns a map under its own names; `from` may refuse. */
-function mapped(value: unknown, from: (member: unknown) => Value): ReadonlyMap<string, Value> {
-  const found = membersOf(value);
-  const known = must<ReadonlyMap<string, unknown>>(found, found !== undefined, "something that is no object");
-  return new Map([...known].map(([name, member]) => [name, from(member)]));
+const each = (value: unknown, change: Change): readonly unknown[] =>
+  must<readonly unknown[]>(value, Array.isArray(value), "something that is no list").map(change);
+
+function bytes(value: unknown): Uint8Array {
+  const data = fromHex(value);
+  return must(data, data !== undefined, "bytes that are not lower-case hex");
 }
 
-const list = (value: unknown, from: (member: unknown) => Value): readonly Value[] =>
-  must<readonly unknown[]>(value, Array.isArray(value) && value.length > 0, "something that is no list of at least one element").map(from);
-const text = (value: unknown): string => must(value, typeof value === "string", "something that is no text");
-const bytes = (value: unknown): Uint8Array => must(fromHex(value), fromHex(value) !== undefined, "bytes that are not lower-case hex");
-
-/** Checks a value of the wire as soon as it is made: what a reader refuses is told before a chain is looked at. */
-function checked(value: Value, read: (value: Value) => unknown): Value {
-  read(value);
-  return value;
+function constraint(value: unknown): unknown {
+  const { optional, ...found } = Object.fromEntries(members(value, ["min", "max", "optional", ...KINDS]));
+  const names = Object.keys(found);
+  const isRange = names.length > 0 && names.every((name) => name === "min" || name === "max");
+  const isOther = names.length === 1 && names[0] !== "range";
+  const isClosed = names.every((name) => found[name] != null); // an open bound is left out
+  must(value, isRange ? isClosed : isOther, "a constraint of no kind");
+  const kind = isRange ? RANGE : KINDS.indexOf(names[0] as "any");
+  const wire = [kind, isRange ? [found.min ?? null, found.max ?? null] : found[names[0]!]];
+  return optional === undefined ? wire : [...wire, optional];
 }
 
-const sameInt = (value: unknown): unknown => (typeof value === "bigint" ? int(value) : value);
+const where: Change = (value) =>
+  new Map(Array.from(members(value), ([name, member]) => [name, constraint(member)]));
 
-function constraint(value: unknown): Value {
-  const found = new Map(members(value, ["min", "max", "optional", ...KINDS]));
-  const optional = found.has("optional");
-  must(found, !optional || found.get("optional") === true, 'an "optional" that is not true');
-  found.delete("optional");
-  const names = [...found.keys()], operand = found.get(names[0] ?? "");
-  let wire: unknown[];
-  if (names.length > 0 && names.every((name) => name === "min" || name === "max")) {
-    must(found, ![...found.values()].some((bound) => bound == null), "a bound of null; leave out the open one");
-    wire = [2, [found.get("min") ?? null, found.get("max") ?? null].map(sameInt)];
-  } else {
-    must(names, names.length === 1 && names[0] !== "range", "a constraint of no kind");
-    wire = [KINDS.indexOf(names[0] as "any"), Array.isArray(operand) ? Array.from(operand, sameInt) : operand];
-  }
-  must(operand, !Array.isArray(operand) || operand.every((each) => typeof each !== "string" || isUnicode(each)), "half a surrogate pair");
-  return checked((optional ? [...wire, true] : wire) as Value, readConstraint);
-}
-
-const where = (value: unknown): Value => checked(mapped(value, constraint), readWhere);
-const actions = (value: unknown): Value => checked(list(value, text), readPatterns);
-
-function grant(value: unknown): Value {
-  const found = members(value, ["actions", "where", "only"], ["actions"]);
-  const wire = new Map<Key, Value>([[0, actions(found.get("actions"))]]);
+function grant(value: unknown): unknown {
+  const found = members(value, ["actions", "where", "only"]);
+  const wire = new Map([[0, found.get("actions")]]);
   if (found.has("where")) wire.set(1, where(found.get("where")));
-  if (found.has("only")) wire.set(2, found.get("only") as Value);
-  return checked(wire, readGrant);
+  if (found.has("only")) wire.set(2, found.get("only"));
+  return wire;
 }
 
-function demand(value: unknown): Value {
-  const found = members(value, ["actions", "keys", "quorum"], ["keys"]);
-  const quorum = found.has("quorum") ? sameInt(found.get("quorum")) : 1;
-  return checked([actions(found.get("actions")), list(found.get("keys"), bytes), quorum as Value], readDemand);
+function demand(value: unknown): unknown {
+  const found = members(value, ["actions", "keys", "quorum"]);
+  const quorum = found.has("quorum") ? found.get("quorum") : 1;
+  return [found.get("actions"), each(found.get("keys"), bytes), quorum];
 }
 
-const asItIs = (value: unknown): Value => value as Value; // the encoder and the reader look at it
+function run(value: unknown): unknown {
+  const segments = parseRun(must<string>(value, typeof value === "string", "a run that is no text"));
+  return segments.map(([name, attempt]) => (attempt === null ? [name] : [name, attempt]));
+}
 
-const FROM: { readonly [N in Name]: (value: unknown) => Value } = {
-  nonce: bytes, next_key: bytes, for: bytes,
-  run: (value) => parseRun(text(value)).map(([name, attempt]) => (attempt === null ? [name] : [name, attempt])),
-  audience: (value) => list(value, text), final: (value) => list(value, text),
-  allow: (value) => list(value, grant), deny: (value) => list(value, grant),
-  approval: (value) => list(value, demand), where,
-  budget: (value) => mapped(value, asItIs), notes: (value) => mapped(value, asItIs),
-  not_before: asItIs, expires: asItIs, depth: asItIs, bound: asItIs, issued_at: asItIs,
+const grants: Change = (value) => each(value, grant);
+const FROM: { readonly [N in Name]?: Change } = {
+  nonce: bytes, next_key: bytes, for: bytes, run, where, allow: grants, deny: grants,
+  approval: (value) => each(value, demand),
 };
 
 /** Returns the map of token.cddl of a block in JSON, still to be encoded and read back; throws Malformed. */
-export function wireOf(terms: unknown): Map<Key, Value> {
-  const found = membersOf(terms);
-  const wire = new Map<Key, Value>();
-  for (const [name, value] of must<ReadonlyMap<string, unknown>>(found, found !== undefined, "a block that is no object")) {
+export function wireOf(terms: unknown): Map<Key, unknown> {
+  const wire = new Map<Key, unknown>();
+  for (const [name, value] of members(terms)) {
     const number = NAMES.indexOf(name as Name);
-    if (number >= 0) wire.set(number, FROM[name as Name](value));
-    else if (isExtensionKey(name)) wire.set(name, value as Value);
+    if (number >= 0) wire.set(number, (FROM[name as Name] ?? ((same) => same))(value));
+    else if (isExtensionKey(name)) wire.set(name, value);
     else {
-      must(name, /^(?:0|-?[1-9][0-9]{0,18})$/.test(name) && NAMES[Number(name)] === undefined, `${shown(name)}, which is no caveat`);
-      wire.set(int(BigInt(name)), value as Value);
+      const unknown = /^(?:0|-?[1-9][0-9]{0,18})$/.test(name) && NAMES[Number(name)] === undefined;
+      must(name, unknown, `${shown(name)}, which is no caveat`);
+      wire.set(int(BigInt(name)), value);
     }
   }
   return wire;
 }
 
 // --- to JSON ------------------------------------------------------------------------------------------
-/** An object without a prototype: `__proto__` is a member like any other. */
+/** An object without a prototype: `__proto__` is a member like any other. What is undefined is left out. */
 function object(entries: Iterable<readonly [Key, unknown]>): object {
   const out = Object.create(null) as Record<string, unknown>;
-  for (const [name, value] of entries) out[String(name)] = value;
+  for (const [name, value] of entries) if (value !== undefined) out[String(name)] = plain(value);
   return Object.freeze(out);
 }
 
-/** Returns plain, frozen data of a value: bytes in hex, maps as objects. */
+/** Returns plain, frozen data of a value: bytes in hex, maps, grants and constraints as objects. */
 export function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return toHex(value);
   if (Array.isArray(value)) return Object.freeze(value.map(plain));
-  return value instanceof Map ? object([...(value as ReadonlyMap<Key, unknown>)].map(([name, member]) => [name, plain(member)])) : value;
+  if (value instanceof Map) return object(value as ReadonlyMap<Key, unknown>);
+  if (typeof value !== "object" || value === null) return value;
+  return object("kind" in value ? constraintTerms(value as Constraint) : Object.entries(value));
 }
 
-function constraintJson({ kind, operand, optional }: Constraint): object {
-  const body: [string, unknown][] = KINDS[kind] === "range"
-    ? [["min", operand[0]], ["max", operand[1]]].filter((bound) => bound[1] !== null) as [string, unknown][]
-    : [[KINDS[kind]!, KINDS[kind] === "any" ? true : plain(operand)]];
-  return object(optional ? [...body, ["optional", true]] : body);
-}
-
-const whereJson = (value: Where): object => object([...value].map(([name, each]) => [name, constraintJson(each)]));
-
-function grantJson(value: Grant): object {
-  const out: [string, unknown][] = [["actions", plain(value.actions)]];
-  if (value.where.size > 0) out.push(["where", whereJson(value.where)]);
-  return object(value.only ? [...out, ["only", true]] : out);
+function constraintTerms({ kind, operand, optional }: Constraint): [string, unknown][] {
+  const last: [string, unknown] = ["optional", optional || undefined];
+  if (kind === RANGE) return [["min", operand[0] ?? undefined], ["max", operand[1] ?? undefined], last];
+  return [[KINDS[kind]!, KINDS[kind] === "any" ? true : operand], last];
 }
 
 /** Returns a block in JSON, frozen. */
 export function blockJson(block: Block): Terms {
-  const out = NAMES.filter((name) => block[name] !== undefined).map((name): [string, unknown] => {
-    if (name === "run") return [name, runText(block.run!)];
-    if (name === "allow" || name === "deny") return [name, Object.freeze(block[name]!.map(grantJson))];
-    if (name === "where") return [name, whereJson(block.where!)];
-    if (name === "approval") return [name, Object.freeze(block.approval!.map((each) => object(Object.entries(each).map(([key, value]) => [key, plain(value)]))))];
-    return [name, plain(block[name])];
-  });
-  return object([...out, ...block.others.map(([key, value]) => [key, plain(value)] as const)]) as Terms;
+  const known = { ...block, run: block.run && runText(block.run) };
+  return object([...NAMES.map((name) => [name, known[name]] as const), ...block.others]) as Terms;
 }

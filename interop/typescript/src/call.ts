@@ -1,21 +1,17 @@
 /** What a call states: its arguments as facts, its digest, and the binding of a proof. */
 import { encode } from "./cbor.js";
-import { hash } from "./chain.js";
-import type { Fact } from "./constraint.js";
-import { Malformed } from "./errors.js";
-import { canonical, MAX_JSON_DEPTH } from "./jcs.js";
-import { Double } from "./json.js";
-import { parseRun, runText, type Segment } from "./run.js";
-import { isUnicode, membersOf, SAFE_MAX, type Scalar, toHex, utf8 } from "./values.js";
+import { limited, Malformed } from "./errors.js";
+import type { Fact } from "./grant.js";
+import { canonical, Double, MAX_JSON_DEPTH } from "./json.js";
+import { hash } from "./token.js";
+import type { RunTerms, Scalar } from "./values.js";
+import { isUnicode, membersOf, parseRun, runText, toHex, utf8 } from "./values.js";
 
 const MAX_FACTS = 256, MAX_NAME = 4096;
-type Runs = string | readonly (Segment | readonly [string])[];
 
 // --- bindings -----------------------------------------------------------------------------------------
 /** Returns H(args) in hex, the fact `call`: SHA-256 of the RFC 8785 bytes of a call's JSON arguments. */
-export function callDigest(args: unknown): string {
-  return toHex(digest(args));
-}
+export const callDigest = (args: unknown): string => toHex(digest(args));
 
 const digest = (args: unknown): Uint8Array => hash(utf8(canonical(args)));
 
@@ -23,28 +19,25 @@ const digest = (args: unknown): Uint8Array => hash(utf8(canonical(args)));
  * Returns the 32 bytes that bind a proof to a tool call. `args`: the call's JSON arguments, as
  * `parseJson` reads them where every spelling of a number counts. Throws Malformed `facts`.
  */
-export function callBinding(audience: string, run: Runs, action: string, args: unknown): Uint8Array {
+export function callBinding(audience: string, run: RunTerms, action: string, args: unknown): Uint8Array {
   return bind("call", [audience, runText(parseRun(run)), action], digest(args));
 }
 
 /** A request as it stands on the wire, with nothing folded. */
-export interface HttpCall {
-  readonly method: string;
-  readonly scheme: string;
-  readonly authority: string;
-  readonly target: string;
+export interface HttpCall extends Readonly<Record<"method" | "scheme" | "authority" | "target", string>> {
   readonly body?: Uint8Array;
 }
 
 /** Returns the 32 bytes that bind a proof to an HTTP request. Throws Malformed `facts`. */
-export function httpBinding(audience: string, run: Runs, call: HttpCall): Uint8Array {
+export function httpBinding(audience: string, run: RunTerms, call: HttpCall): Uint8Array {
   const { method, scheme, authority, target, body = new Uint8Array() } = call;
   if (!(body instanceof Uint8Array)) throw new TypeError("a body is a Uint8Array");
   return bind("http", [audience, runText(parseRun(run)), method, scheme, authority, target], hash(body));
 }
 
 function bind(kind: string, parts: readonly string[], last: Uint8Array): Uint8Array {
-  if (!parts.every((part) => typeof part === "string" && isUnicode(part))) throw new Malformed("facts", "a part that is no text", "text");
+  const isText = parts.every((part) => typeof part === "string" && isUnicode(part));
+  if (!isText) throw new Malformed("facts", "a part that is no text", "text");
   return hash(utf8(`attenuate/1 ${kind}\0`), encode([...parts, last]));
 }
 
@@ -53,7 +46,7 @@ function bind(kind: string, parts: readonly string[], last: Uint8Array): Uint8Ar
  * Returns a tool's JSON arguments as facts under dotted names (specs/caveats.md, facts). What has no
  * place among the types of facts is OPAQUE: it is there, and no constraint but `any` takes it.
  *
- * Throws Malformed `facts` for what is no JSON object or nests beyond 64, `too_large` for more than 256 facts.
+ * Throws Malformed `facts` for what is no JSON object, `too_large` beyond 64 levels or 256 facts.
  */
 export function flatten(args: object): Map<string, Fact> {
   const members = membersOf(args);
@@ -64,11 +57,12 @@ export function flatten(args: object): Map<string, Fact> {
 }
 
 type Row = Map<string, Fact>;
-const allNull = (members: ReadonlyMap<string, unknown>): boolean => [...members.values()].every((each) => each === null);
+type Members = ReadonlyMap<string, unknown>;
+const allNull = (members: Members): boolean => [...members.values()].every((each) => each === null);
 
 function state(facts: Row, name: string, fact: Fact, others = 0): void {
-  if (facts.size + others >= MAX_FACTS && !facts.has(name)) throw new Malformed("too_large", "arguments of more facts", `${MAX_FACTS} facts`);
   facts.set(name, fact);
+  limited(facts.size + others, MAX_FACTS, "facts of arguments");
 }
 
 function put(name: string, value: unknown, facts: Row, depth: number): void {
@@ -76,8 +70,9 @@ function put(name: string, value: unknown, facts: Row, depth: number): void {
   if (Array.isArray(value)) return putList(name, value, facts, depth);
   const members = membersOf(value);
   if (members === undefined) return state(facts, name, scalar(value));
-  if (members.size === 0 || [...members.keys()].some((key) => key === "" || key.includes("."))) return state(facts, name, null);
-  tooDeep(depth);
+  const dotted = [...members.keys()].some((key) => key === "" || key.includes("."));
+  if (members.size === 0 || dotted) return state(facts, name, null);
+  limited(depth + 1, MAX_JSON_DEPTH, "levels of arguments");
   for (const [key, member] of members) if (member !== null) put(join(name, key), member, facts, depth + 1);
 }
 
@@ -106,25 +101,21 @@ function hasArray(value: unknown, depth: number): boolean {
   if (Array.isArray(value)) return true;
   const members = membersOf(value);
   if (members === undefined) return false;
-  tooDeep(depth);
+  limited(depth + 1, MAX_JSON_DEPTH, "levels of arguments");
   return [...members.values()].some((member) => hasArray(member, depth + 1));
 }
 
 function scalar(value: unknown): Scalar | null {
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
   const number = value instanceof Double ? value.value : value;
-  if (typeof number === "bigint") return number >= -SAFE_MAX && number <= SAFE_MAX ? Number(number) : null;
-  if (typeof number === "number") return Number.isSafeInteger(number) ? number + 0 : null;
-  throw new Malformed("facts", `another ${typeof value}`, "JSON arguments");
-}
-
-function tooDeep(depth: number): void {
-  if (depth === MAX_JSON_DEPTH) throw new Malformed("facts", `nesting beyond ${depth}`, "JSON arguments");
+  const isNumber = typeof number === "bigint" || typeof number === "number";
+  if (!isNumber) throw new Malformed("facts", `another ${typeof value}`, "JSON arguments");
+  return Number.isSafeInteger(Number(number)) ? Number(number) + 0 : null;
 }
 
 function join(name: string, key: string): string {
   const joined = `${name}.${key}`;
   // the limit is of characters, of which a pair of surrogates is one
-  if (joined.length > MAX_NAME && [...joined].length > MAX_NAME) throw new Malformed("too_large", "the name of an argument", `${MAX_NAME} characters`);
+  if (joined.length > MAX_NAME) limited([...joined].length, MAX_NAME, "characters in a name");
   return joined;
 }

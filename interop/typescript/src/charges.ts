@@ -1,12 +1,12 @@
-/** The charges of a request (V9): counters for whoever keeps them, applied all or none before anything is granted. */
+/** The charges of a request (V9): counters for whoever keeps them, applied all or none. */
 import type { Block } from "./block.js";
-import { idOf, type Token } from "./chain.js";
 import { matches } from "./grant.js";
 import type { Request } from "./request.js";
-import { type Run, runText } from "./run.js";
-import { type Int, int, SAFE_MAX, type Scalar, toHex } from "./values.js";
+import { blockIds, type Token } from "./token.js";
+import { int, type Int, type Run, runText, SAFE_MAX, type Scalar, toHex } from "./values.js";
 
 const REPLAY_WINDOW = 120n;
+const NOTED = ["agent", "subject", "template", "policy"];
 
 /** One counter to move, or to look at (specs/verify.md, charges). Frozen. */
 export interface Charge {
@@ -30,64 +30,65 @@ export function endsOf(blocks: readonly Block[], leeway: number): readonly numbe
   let end = SAFE_MAX;
   return blocks.map((block) => {
     end = Math.min(end, block.expires ?? end);
-    return end > SAFE_MAX - leeway ? SAFE_MAX : end + leeway;
+    return Math.min(end + leeway, SAFE_MAX);
   });
 }
 
 /** Returns what a request under one authentic chain is charged. */
 export function chargesOf(token: Token, request: Request, run: Run, leeway: number): readonly Charge[] {
-  const { blocks, hashes, proof } = token;
-  const ids = hashes.map((h) => toHex(idOf(h))), ends = endsOf(blocks, leeway);
+  const { blocks, hashes, proof, keyId } = token;
+  const ids = blockIds(token), ends = endsOf(blocks, leeway);
   const out: Charge[] = [];
+  type Place = readonly [kind: Charge["kind"], ...key: Scalar[]];
+  const put = (key: Place, amount: number, ceiling: number, until: Int, more?: Partial<Charge>): void => {
+    out.push(Object.freeze({ kind: key[0], key: Object.freeze(key), amount, ceiling, until, ...more }));
+  };
   blocks.forEach((block, index) => {
     for (const [unit, limit] of block.budget ?? []) {
       const cost = unit === "calls" ? 1 : request.cost.get(unit)!; // V7: it is stated
-      out.push({ kind: "budget", key: ["budget", ids[index]!, unit], amount: cost, ceiling: limit, until: ends[index]! });
+      put(["budget", ids[index]!, unit], cost, limit, ends[index]!);
     }
   });
   blocks.forEach((block, index) => {
-    if (block.final === undefined) return;
-    const ended = matches(block.final, request.action) ? 1 : 0;
-    out.push({ kind: "final", key: ["final", ids[index]!], amount: ended, ceiling: ended, until: ends[index]! });
+    const ended = block.final && matches(block.final, request.action) ? 1 : 0;
+    if (block.final) put(["final", ids[index]!], ended, ended, ends[index]!);
   });
-  out.push(...attempts(token, ids, ends, run));
+  for (const [level, [name, attempt]] of run.entries()) {
+    const first = blocks.findIndex((block) => (block.run?.length ?? 0) > level);
+    if (first < 0) break; // a register for each level that blocks name, and none where the attempt is open
+    if (attempt === null) continue;
+    const stated = blocks.findIndex((block) => block.run?.[level]?.[1] != null);
+    const above = (stated < 0 ? first : stated) - 1;
+    // any lease below the same block, or under the same key, may ask for this register
+    const key: Place = ["attempt", ids[above] ?? keyId, runText([...run.slice(0, level), [name, null]])];
+    put(key, attempt, SAFE_MAX, ends[above] ?? SAFE_MAX, { raises: stated >= 0 });
+  }
   if (proof.kind === "bound") {
-    const key = ["replay", toHex(hashes.at(-1)!), toHex(proof.nonce)];
-    out.push({ kind: "replay", key, amount: 1, ceiling: 1, until: int(BigInt(proof.iat) + REPLAY_WINDOW) });
+    const until = int(BigInt(proof.iat) + REPLAY_WINDOW);
+    put(["replay", toHex(hashes.at(-1)!), toHex(proof.nonce)], 1, 1, until);
   }
-  const issued_at = blocks[0]!.issued_at!;
-  for (const selector of selectors(token, ids, run)) {
-    out.push({ kind: "revoked", key: ["revoked", ...selector], amount: 0, ceiling: 0, until: ends.at(-1)!, issued_at });
-  }
-  for (const charge of out) Object.freeze(charge.key) && Object.freeze(charge);
+  const issued_at = blocks[0]!.issued_at!, end = ends.at(-1)!;
+  for (const selector of selectors(token, ids, run)) put(["revoked", ...selector], 0, 0, end, { issued_at });
   return out;
 }
 
-/** Returns a register for each level of the run that blocks name; a level whose attempt is open has none. */
-function attempts({ blocks, keyId }: Token, ids: readonly string[], ends: readonly number[], run: Run): Charge[] {
-  const out: Charge[] = [];
-  for (const [level, [name, attempt]] of run.entries()) {
-    const first = blocks.findIndex((block) => (block.run?.length ?? 0) > level);
-    const stated = blocks.findIndex((block) => block.run?.[level]?.[1] != null);
-    if (first < 0) break;
-    if (attempt === null) continue;
-    const index = stated < 0 ? first : stated;
-    // any lease below the same block, or under the same key, may ask for this register
-    const key = ["attempt", ids[index - 1] ?? keyId, runText([...run.slice(0, level), [name, null]])];
-    out.push({ kind: "attempt", key, amount: attempt, ceiling: SAFE_MAX, until: ends[index - 1] ?? SAFE_MAX, raises: stated >= 0 });
-  }
-  return out;
+/** Returns what of a chain cannot do without counters that somebody keeps. */
+export function countersOf({ blocks, proof }: Token): readonly Charge["kind"][] {
+  const found: Charge["kind"][] = proof.kind === "bound" ? ["replay"] : [];
+  if (blocks.some((block) => block.budget)) found.push("budget");
+  if (blocks.some((block) => block.final)) found.push("final");
+  return found;
 }
 
 /** Returns what a revocation could name this chain by. */
 function selectors({ blocks, keyId }: Token, ids: readonly string[], run: Run): Scalar[][] {
-  const notes = blocks[0]!.notes;
-  const slash = keyId.indexOf("/");
+  const notes = blocks[0]!.notes ?? new Map<string, Scalar>();
+  const [root] = keyId.split("/", 1);
   return [
     ...ids.map((id) => ["block", id]),
     ...run.map((_, level) => ["run", runText(run.slice(0, level + 1))]),
-    ...["agent", "subject", "template", "policy"].flatMap((name) => (notes?.has(name) ? [[name, notes.get(name)!]] : [])),
+    ...NOTED.filter((name) => notes.has(name)).map((name) => [name, notes.get(name)!]),
     ["key", keyId],
-    ...(slash < 0 ? [] : [["key", keyId.slice(0, slash)]]),
+    ...(root === keyId ? [] : [["key", root!]]),
   ];
 }

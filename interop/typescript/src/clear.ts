@@ -1,16 +1,16 @@
 /** Stage clear: every caveat of every block, for one request at one time (V6, V7). */
 import type { Block } from "./block.js";
-import { Forbidden, shown, type Words } from "./errors.js";
+import { Forbidden, shown } from "./errors.js";
 import { denies, fits } from "./grant.js";
 import { type Asked, askedOf, type Request } from "./request.js";
-import { type Run, runText, type Segment } from "./run.js";
-import { type Key, SAFE_MAX, type Scalar, type Value } from "./values.js";
+import type { Token } from "./token.js";
+import { type Run, runText, type Scalar, type Value } from "./values.js";
 
 const SKEW = 60;
 
 /** What stands under the key of an extension. */
 export type ExtensionValue = Scalar | readonly ExtensionValue[] | ReadonlyMap<string, ExtensionValue>;
-/** Decides an extension caveat: exactly `true` where it holds. A handler that throws, or promises, has not said so. */
+/** Decides an extension caveat: exactly `true` where it holds. Who throws or promises has not said so. */
 export type Handler = (value: ExtensionValue, asked: Asked) => boolean;
 
 /** What a verifier is set to. */
@@ -20,98 +20,82 @@ export interface Rules {
   readonly handlers: ReadonlyMap<string, Handler>;
 }
 
-/** Everything that is looked at together. `approves`: whether the chain is an approval, for the block that asks. */
+/** Everything that is looked at together. `approves`: whether the chain is an approval. */
 export interface Case {
-  readonly blocks: readonly Block[];
+  readonly token: Token;
   readonly request: Request;
   readonly run: Run;
   readonly now: number;
   readonly rules: Rules;
-  readonly bound: boolean;
   readonly approves: boolean;
 }
 
-/** Returns the longest run that blocks state, each attempt from the first block that states it; empty where none does. */
+/** Returns the longest run that blocks state, each attempt from the first that states it. */
 export function statedRun(blocks: readonly Block[]): Run {
   const stated = blocks.flatMap((block) => (block.run === undefined ? [] : [block.run]));
   const longest = stated.reduce((best, run) => (run.length > best.length ? run : best), [] as Run);
-  return longest.map(([name], level): Segment => [name, stated.map((run) => run[level]?.[1]).find((attempt) => attempt != null) ?? null]);
+  const attempts = (level: number): Run[0][1][] => stated.map((run) => run[level]?.[1] ?? null);
+  return longest.map(([name], level) => [name, attempts(level).find((attempt) => attempt !== null) ?? null]);
 }
 
 /** Throws the first Forbidden of V6 and V7, if any. Differences of times stay exact where sums would not. */
 export function clear(at: Case): void {
-  const { blocks, now, rules } = at;
-  const root = blocks[0]!;
-  if (!isComplete(root)) throw refuse("structure", 0, { allowed: "a first block with run, audience, expires, allow and issued_at" });
-  if (root.issued_at! - now > SKEW) throw refuse("issued_at", 0, { asked: `now ${now}`, allowed: `from ${root.issued_at} on` });
-  blocks.forEach((block, index) => {
+  const { now, rules } = at, { blocks, proof } = at.token;
+  const { run, audience, expires, allow, issued_at } = blocks[0]!;
+  const isComplete = run && audience && allow && expires !== undefined && issued_at !== undefined;
+  if (!isComplete || issued_at >= expires || run.some(([, attempt]) => attempt === null)) {
+    throw new Forbidden("structure", 0, "", "a first block with run, audience, expires, allow and issued_at");
+  }
+  if (issued_at - now > SKEW) throw new Forbidden("issued_at", 0, `now ${now}`, `from ${issued_at} on`);
+  const life = expires - issued_at, longest = rules.maxLifetime ?? life;
+  blocks.forEach(({ issued_at, depth = blocks.length, for: asking, bound }, index) => {
     const follow = blocks.length - 1 - index;
-    if (index > 0 && block.issued_at !== undefined) throw refuse("structure", index, { asked: "issued_at in a later block" });
-    if (block.depth !== undefined && follow > block.depth) throw refuse("depth", index, { asked: `${follow} blocks after it`, allowed: `${block.depth}` });
-    if (index === 0 && rules.maxLifetime !== undefined && block.expires! - block.issued_at! > rules.maxLifetime) {
-      throw refuse("lifetime", 0, { asked: `${block.expires! - block.issued_at!} seconds`, allowed: `${rules.maxLifetime}` });
-    }
-    if (block.for !== undefined && (index > 0 || !at.approves)) throw refuse("for", index, { asked: "an approval as a lease" });
-    if (block.bound && !at.bound) throw refuse("bound", index, { asked: "a proof for any call", wouldPass: "lease.present(binding)" });
+    if (index > 0 && issued_at !== undefined) throw new Forbidden("structure", index, "another issued_at");
+    if (follow > depth) throw new Forbidden("depth", index, `${follow} blocks after it`, `${depth}`);
+    if (index === 0 && life > longest) throw new Forbidden("lifetime", 0, `${life} seconds`, `${longest}`);
+    if (asking && (index > 0 || !at.approves)) throw new Forbidden("for", index, "an approval as a lease");
+    if (bound && proof.kind !== "bound") throw new Forbidden("bound", index, "a proof for any call");
   });
   blocks.forEach((block, index) => caveats(block, index, at));
-}
-
-function refuse(code: string, block: number, words: Words): Forbidden {
-  return new Forbidden(code, block, words);
-}
-
-function isComplete({ run, audience, expires, allow, issued_at }: Block): boolean {
-  if (run === undefined || audience === undefined || expires === undefined || allow === undefined || issued_at === undefined) return false;
-  return issued_at < expires && run.every(([, attempt]) => attempt !== null);
 }
 
 /** V7 for one block, by key in the order of the encodings. */
 function caveats(block: Block, index: number, { request, run, now, rules }: Case): void {
   const { action, audience, facts, cost } = request;
-  if (block.run !== undefined) {
-    const words = { asked: `run ${runText(run)}`, allowed: runText(block.run) };
-    if (block.run.some(([name], level) => run[level]?.[0] !== name)) throw refuse("run", index, words);
-    if (block.run.some(([, attempt], level) => attempt !== null && run[level]![1] !== attempt)) throw refuse("attempt", index, words);
-  }
-  if (block.audience !== undefined && !block.audience.includes(audience)) {
-    throw refuse("audience", index, { asked: shown(audience), allowed: block.audience.slice(0, 4).map(shown).join(" or ") });
-  }
-  if (block.not_before !== undefined && block.not_before - now > rules.leeway) {
-    throw refuse("not_before", index, { asked: `now ${now}`, allowed: `from ${block.not_before} on` });
-  }
-  if (block.expires !== undefined && now - block.expires >= rules.leeway) {
-    throw refuse("expires", index, { asked: `now ${now}`, allowed: `before ${block.expires}`, wouldPass: "a new lease" });
-  }
-  if (block.allow !== undefined && !block.allow.some((grant) => fits(grant, action, facts))) {
+  const no = (code: string, asked: string, allowed?: string, wouldPass?: string): Forbidden =>
+    new Forbidden(code, index, asked, allowed, wouldPass);
+  const stated = block.run ?? [], runs = () => [`run ${runText(run)}`, runText(stated)] as const;
+  if (stated.some(([name], level) => run[level]?.[0] !== name)) throw no("run", ...runs());
+  if (stated.some(([, own], level) => own !== null && own !== run[level]![1])) throw no("attempt", ...runs());
+  const served = block.audience ?? [audience];
+  if (!served.includes(audience)) throw no("audience", shown(audience), served.slice(0, 4).map(shown).join());
+  const { not_before = now, expires = Infinity } = block;
+  if (not_before - now > rules.leeway) throw no("not_before", `now ${now}`, `from ${not_before} on`);
+  if (now - expires >= rules.leeway) throw no("expires", `now ${now}`, `before ${expires}`, "a new lease");
+  if (block.allow && !block.allow.some((grant) => fits(grant, action, facts))) {
     const patterns = block.allow.flatMap((grant) => grant.actions).slice(0, 6);
-    throw refuse("allow", index, { asked: `${action} with these facts`, allowed: `${patterns.join(", ")}, where their constraints hold` });
+    throw no("allow", `${action} with these facts`, `${patterns.join(", ")}, where their constraints hold`);
   }
-  if (block.deny?.some((grant) => denies(grant, action, facts))) {
-    throw refuse("deny", index, { asked: action, allowed: "what no grant of the deny fits, for certain" });
-  }
+  const denied = block.deny?.some((grant) => denies(grant, action, facts));
+  if (denied) throw no("deny", action, "what no grant of the deny fits, for certain");
   for (const [name, constraint] of block.where ?? []) {
-    if (!facts.holds(name, constraint)) throw refuse("where", index, { asked: `fact ${shown(name)}`, allowed: "what its constraint takes" });
+    if (!facts.holds(name, constraint)) throw no("where", `fact ${shown(name)}`, "what its constraint takes");
   }
   for (const unit of block.budget?.keys() ?? []) {
-    if (unit !== "calls" && !cost.has(unit)) throw refuse("budget", index, { asked: `no cost in ${shown(unit)}`, allowed: `0 to ${SAFE_MAX}` });
+    if (unit !== "calls" && !cost.has(unit)) throw no("budget", `no cost in ${shown(unit)}`, "a stated cost");
   }
-  for (const [key, value] of block.others) extension(key, value, index, request, rules);
+  for (const [key, value] of block.others) {
+    const handler = typeof key === "string" ? rules.handlers.get(key) : undefined;
+    if (!handler) throw no("unknown_caveat", `caveat ${shown(key)}`, "what this verifier knows");
+    if (!says(handler, value, request)) throw no(String(key), "", "what its handler says yes to");
+  }
 }
 
-function extension(key: Key, value: Value, index: number, request: Request, rules: Rules): void {
-  const handler = typeof key === "string" ? rules.handlers.get(key) : undefined;
-  if (handler === undefined) throw refuse("unknown_caveat", index, { asked: `caveat ${shown(key)}`, allowed: "what this verifier knows" });
-  let said: unknown;
+/** Says whether a handler says exactly true; it gets copies. */
+function says(handler: Handler, value: Value, request: Request): boolean {
   try {
-    said = handler(copy(value) as ExtensionValue, askedOf(request));
+    return (handler(structuredClone(value) as ExtensionValue, askedOf(request)) as unknown) === true;
   } catch {
-    said = undefined; // it has not said yes
+    return false; // it has not said yes
   }
-  if (said !== true) throw refuse(String(key), index, { allowed: "what its handler says yes to" });
-}
-
-function copy(value: Value): Value {
-  if (Array.isArray(value)) return (value as readonly Value[]).map(copy);
-  return value instanceof Map ? new Map([...(value as ReadonlyMap<Key, Value>)].map(([name, member]) => [name, copy(member)])) : value;
 }

@@ -1,16 +1,15 @@
 /** The conformance executable: one JSON object a line in, one answer a line out. Bytes are lower-case hex. */
 import { once } from "node:events";
-import { ED25519, HMAC, type Algorithm } from "./block.js";
+import { type Algorithm, ED25519, HMAC } from "./block.js";
 import { type Terms, wireOf } from "./blockjson.js";
 import { callBinding, flatten, httpBinding } from "./call.js";
-import { append, start, type Token, writeToken } from "./chain.js";
-import { LeaseError } from "./errors.js";
+import { Forbidden, LeaseError } from "./errors.js";
 import { type Json, parseJson } from "./json.js";
-import { audienceKey, KeyRing, type RingKey } from "./keys.js";
 import { Lease } from "./lease.js";
 import type { Ask } from "./request.js";
-import type { Segment } from "./run.js";
-import { concat, fromHex, membersOf, toHex } from "./values.js";
+import { append, start, type Token, writeToken } from "./token.js";
+import { audienceKey, KeyRing, type RingKey } from "./trust.js";
+import { concat, fromHex, isInteger, membersOf, type RunTerms, toHex } from "./values.js";
 import { Verifier } from "./verify.js";
 
 type Line = ReadonlyMap<string, Json>;
@@ -29,7 +28,7 @@ const isText = (value: Json | undefined): value is string => typeof value === "s
 const isList = (value: Json | undefined): value is readonly Json[] => Array.isArray(value);
 const isObject = (value: Json | undefined): value is Line => value instanceof Map;
 const isNumber = (value: Json | undefined): value is number => typeof value === "number";
-const isInteger = (value: Json | undefined): value is number | bigint => typeof value === "number" || typeof value === "bigint";
+const isInt = (value: Json | undefined): value is number | bigint => isInteger(value);
 const isAlgorithm = (value: Json | undefined): value is Algorithm => value === HMAC || value === ED25519;
 
 function data(value: Json | undefined, size?: number): Uint8Array {
@@ -38,13 +37,13 @@ function data(value: Json | undefined, size?: number): Uint8Array {
   return bytes;
 }
 
-/** Returns the members of an object without those that are null. */
-const given = (line: Line): Line => new Map([...line].filter(([, value]) => value !== null));
+/** Returns the members of an object that are not null; one whose name says nothing here is refused. */
+const NOTHING: Line = new Map();
 
-/** Refuses a member whose name says nothing here: what is not understood is not done. */
-function known(line: Line, ...names: string[]): Line {
-  for (const name of line.keys()) if (!names.includes(name)) throw new BadInput(name);
-  return line;
+function given(line: Line, name: string, ...names: readonly string[]): Line {
+  const members = line.get(name) === null ? NOTHING : get(line, name, isObject);
+  for (const each of members.keys()) if (!names.includes(each)) throw new BadInput(each);
+  return new Map([...members].filter(([, value]) => value !== null));
 }
 
 function ringOf(rows: readonly Json[]): KeyRing {
@@ -55,18 +54,24 @@ function ringOf(rows: readonly Json[]): KeyRing {
   }));
 }
 
+function runOf(value: Json | undefined): RunTerms {
+  if (isText(value) || (isList(value) && value.every(isList))) return value as unknown as RunTerms;
+  throw new BadInput("run");
+}
+
 function verify(line: Line): Answer {
-  const asked = given(known(get(line, "request", isObject), "run", "audience", "action", "facts", "cost", "binding"));
-  const options = known(given((line.get("options") ?? null) === null ? new Map() : get(line, "options", isObject)), "max_lifetime", "leeway");
-  if (asked.has("run")) get(asked, "run", isList);
+  const asked = given(line, "request", "run", "audience", "action", "facts", "cost", "binding");
+  const options = line.has("options") ? given(line, "options", "max_lifetime", "leeway") : NOTHING;
+  if (asked.has("run")) runOf(get(asked, "run", isList));
+  const option = (name: string): number | undefined =>
+    options.has(name) ? get(options, name, isNumber) : undefined;
   const verifier = new Verifier(ringOf(get(line, "keys", isList)), {
-    audience: get(asked, "audience", isText),
-    maxLifetime: options.has("max_lifetime") ? get(options, "max_lifetime", isNumber) : undefined,
-    leeway: options.has("leeway") ? get(options, "leeway", isNumber) : undefined,
-    allowUnstatedRun: true,
+    audience: get(asked, "audience", isText), allowUnstatedRun: true, appliesCharges: true,
+    maxLifetime: option("max_lifetime"), leeway: option("leeway"),
   });
-  const ask = { ...Object.fromEntries(asked), binding: asked.has("binding") ? data(asked.get("binding"), 32) : undefined };
-  const { blockIds, charges } = verifier.verify(get(line, "token", isText), ask as unknown as Ask, get(line, "now", isNumber));
+  const binding = asked.has("binding") ? data(asked.get("binding"), 32) : undefined;
+  const ask = { ...Object.fromEntries(asked), binding } as unknown as Ask;
+  const { blockIds, charges } = verifier.verify(get(line, "token", isText), ask, get(line, "now", isNumber));
   return { ok: true, block_ids: blockIds, charges };
 }
 
@@ -81,11 +86,15 @@ function mint(line: Line): Answer {
   const alg = get(line, "alg", isAlgorithm), [first, ...more] = get(line, "blocks", isList);
   const seeds = seedsOf(line.get("seeds"), alg, more.length + 1);
   const root = start(alg, get(line, "key_id", isText), data(line.get("key"), 32), wireOf(first), seeds[0]!);
-  return { token: writeToken(more.reduce((token: Token, block, index) => append(token, wireOf(block), seeds[index + 1]!), root)) };
+  const longer = (token: Token, block: Json, index: number): Token =>
+    append(token, wireOf(block), seeds[index + 1]!);
+  return { token: writeToken(more.reduce(longer, root)) };
 }
 
 function narrow(line: Line): Answer {
-  const lease = held(line), [seed] = lease.alg === HMAC ? [] : seedsOf([line.get("seed") ?? null], lease.alg, 1);
+  const lease = held(line);
+  if (lease.proof !== "bearer") throw new Forbidden("structure"); // whatever the block and the seed are
+  const [seed] = lease.alg === HMAC ? [] : seedsOf([line.get("seed") ?? null], lease.alg, 1);
   const block = line.get("block");
   // no nonce is made here: one that is missing is as wrong as one that is empty
   const terms = isObject(block) && !block.has("nonce") ? new Map(block).set("nonce", "") : block;
@@ -93,7 +102,7 @@ function narrow(line: Line): Answer {
 }
 
 function present(line: Line): Answer {
-  const iat = get(line, "iat", isInteger), nonce = data(line.get("nonce"), 16);
+  const iat = get(line, "iat", isInt), nonce = data(line.get("nonce"), 16);
   return { token: held(line).present(data(line.get("binding"), 32), { iat, nonce }).token };
 }
 
@@ -104,23 +113,28 @@ function inspect(line: Line): Answer {
 
 const held = (line: Line): Lease => Lease.parse(get(line, "token", isText));
 
-const runOf = (line: Line): string | readonly Segment[] => (isList(line.get("run")) ? (line.get("run") as unknown as readonly Segment[]) : get(line, "run", isText));
+function deriveKey(line: Line): Answer {
+  return { key: toHex(audienceKey(data(line.get("key"), 32), get(line, "audience", isText))) };
+}
 
 function bindCall(line: Line): Answer {
   if (!line.has("args")) throw new BadInput("args");
-  return { binding: toHex(callBinding(get(line, "audience", isText), runOf(line), get(line, "action", isText), line.get("args"))) };
+  const action = get(line, "action", isText), run = runOf(line.get("run"));
+  return { binding: toHex(callBinding(get(line, "audience", isText), run, action, line.get("args"))) };
 }
 
 function bindHttp(line: Line): Answer {
-  const [method, scheme, authority, target] = ["method", "scheme", "authority", "target"].map((name) => get(line, name, isText)) as [string, string, string, string];
+  const part = (name: string): string => get(line, name, isText);
   const body = (line.get("body") ?? null) === null ? new Uint8Array() : data(line.get("body"));
-  return { binding: toHex(httpBinding(get(line, "audience", isText), runOf(line), { method, scheme, authority, target, body })) };
+  const where = { scheme: part("scheme"), authority: part("authority"), target: part("target") };
+  const call = { method: part("method"), ...where, body };
+  return { binding: toHex(httpBinding(part("audience"), runOf(line.get("run")), call)) };
 }
 
 const OPS = new Map<unknown, (line: Line) => Answer>([
   ["verify", verify], ["mint", mint], ["narrow", narrow], ["present", present], ["inspect", inspect],
   ["seal", (line) => ({ token: held(line).seal().token })],
-  ["audience_key", (line) => ({ key: toHex(audienceKey(data(line.get("key"), 32), get(line, "audience", isText))) })],
+  ["audience_key", deriveKey],
   ["call_binding", bindCall], ["http_binding", bindHttp],
   ["flatten", (line) => ({ facts: flatten(get(line, "args", isObject)) })],
 ]);
@@ -133,8 +147,12 @@ function answer(text: string): Answer {
     if (op === undefined) throw new BadInput("op");
     return op(line as Line);
   } catch (error) {
-    if (error instanceof LeaseError) return { ok: false, stage: error.stage, code: error.code, ...(error.block === undefined ? {} : { block: error.block }) };
-    if (error instanceof BadInput || error instanceof TypeError || error instanceof RangeError) return { ok: false, stage: "malformed", code: "facts" };
+    if (error instanceof LeaseError) {
+      const { stage, code, block } = error;
+      return { ok: false, stage, code, ...(block === undefined ? {} : { block }) };
+    }
+    const isInput = error instanceof BadInput || error instanceof TypeError || error instanceof RangeError;
+    if (isInput) return { ok: false, stage: "malformed", code: "facts" };
     throw error;
   }
 }
@@ -143,24 +161,28 @@ function toJson(value: unknown): string {
   if (typeof value === "bigint") return String(value);
   if (Array.isArray(value)) return `[${value.map(toJson).join(",")}]`;
   const members = membersOf(value);
-  return members === undefined ? JSON.stringify(value) : `{${[...members].map(([name, each]) => `${JSON.stringify(name)}:${toJson(each)}`).join(",")}}`;
+  if (members === undefined) return JSON.stringify(value);
+  return `{${[...members].map(([name, each]) => `${JSON.stringify(name)}:${toJson(each)}`).join(",")}}`;
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Returns the answer to the bytes of one line, or undefined where they are no JSON. */
 function reply(line: Uint8Array): string | undefined {
-  let text: string;
+  const text = decoded(line);
   try {
-    text = decoder.decode(line);
-  } catch {
-    return undefined;
-  }
-  try {
-    return `${toJson(answer(text))}\n`;
+    return text === undefined ? undefined : `${toJson(answer(text))}\n`;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
+  }
+}
+
+function decoded(line: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(line);
+  } catch {
+    return undefined;
   }
 }
 

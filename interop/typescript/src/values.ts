@@ -1,4 +1,5 @@
-import { Malformed } from "./errors.js";
+/** Values of the wire and of facts, and what many files do with them; runs. */
+import { Malformed, shown } from "./errors.js";
 
 export { bytesToHex as toHex, concatBytes as concat } from "@noble/hashes/utils.js";
 
@@ -17,19 +18,17 @@ const SURROGATE = /\p{Surrogate}/u; // with the flag, a pair is one character an
 const encoder = new TextEncoder();
 
 /** Returns an integer in its one form here: a number where that is safe. */
-export function int(value: bigint): Int {
-  return value >= -SAFE_MAX && value <= SAFE_MAX ? Number(value) : value;
-}
+export const int = (value: bigint): Int => value >= -SAFE_MAX && value <= SAFE_MAX ? Number(value) : value;
 
 /** Says whether a value is an integer from 0 (or `least`) to `most`, at most 2^53-1. */
 export function isCount(value: unknown, most = SAFE_MAX, least = 0): value is number {
   return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
 }
 
-/** Says whether a value is text or a boolean, or an integer that is safe or a bigint. */
-export function isScalar(value: unknown): value is Scalar {
-  return typeof value === "string" || typeof value === "boolean" || typeof value === "bigint" || Number.isSafeInteger(value);
-}
+export const isInteger = (value: unknown): value is Int =>
+  typeof value === "bigint" || Number.isSafeInteger(value);
+export const isScalar = (value: unknown): value is Scalar =>
+  typeof value === "string" || typeof value === "boolean" || isInteger(value);
 
 export const isUnicode = (text: string): boolean => !SURROGATE.test(text);
 
@@ -80,12 +79,51 @@ export abstract class Redacted {
   abstract toString(): string;
 
   /** As `toString`: never a token or a key. */
-  toJSON(): string {
-    return this.toString();
-  }
+  toJSON(): string { return this.toString(); }
 
   /** As `toString`: never a token or a key. */
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return this.toString();
+  [Symbol.for("nodejs.util.inspect.custom")](): string { return this.toString(); }
+}
+
+// --- runs ---------------------------------------------------------------------------------------------
+/** A name and its attempt; null leaves the attempt open. */
+export type Segment = readonly [name: string, attempt: number | null];
+/** A path of 1 to 8 segments. */
+export type Run = readonly Segment[];
+
+/** A run as a caller states it: `agt_1@2/reader@1`, or a list of [name, attempt], null being open. */
+export type RunTerms = string | readonly (Segment | readonly [string])[];
+
+const NAME = /^[A-Za-z0-9._:+-]{1,128}$/;
+const ATTEMPT = /^[1-9][0-9]{0,15}$/;
+
+/** Returns the run of [name, attempt], [name, null] or [name] each, or undefined for anything else. */
+export function runOf(value: unknown): Run | undefined {
+  if (!Array.isArray(value) || value.length < 1 || value.length > 8) return undefined;
+  const run: Segment[] = [];
+  for (const segment of value as readonly unknown[]) {
+    if (!Array.isArray(segment) || segment.length < 1 || segment.length > 2) return undefined;
+    const [name, attempt = null] = segment as readonly unknown[];
+    if (typeof name !== "string" || !NAME.test(name)) return undefined;
+    if (attempt !== null && !isCount(attempt, undefined, 1)) return undefined;
+    run.push([name, attempt]);
   }
+  return run;
+}
+
+/** Returns the run of a text or of a list of segments; throws Malformed `facts`. */
+export function parseRun(value: unknown): Run {
+  const parts = typeof value !== "string" ? value : value.split("/", 9).map((part) => {
+    const [name, attempt, more] = part.split("@", 3);
+    if (attempt === undefined) return [name];
+    return [name, more === undefined && ATTEMPT.test(attempt) ? Number(attempt) : 0]; // no attempt is 0
+  });
+  const run = runOf(parts);
+  if (run !== undefined) return run;
+  throw new Malformed("facts", `run ${shown(value)}`, "1 to 8 names with attempts, such as agt_1@2/reader@1");
+}
+
+/** Returns a run as text; an open attempt is written without `@`. */
+export function runText(run: Run): string {
+  return run.map(([name, attempt]) => (attempt === null ? name : `${name}@${attempt}`)).join("/");
 }

@@ -11,7 +11,7 @@ export function check({ KeyRing, Lease, LeaseError, parseJson, Verifier }, text,
   try {
     const keys = vector.get("keys").map((row) => ({ id: row.get("id"), [row.get("alg") === 5 ? "secret" : "publicKey"]: bytes(row.get("key")) }));
     const verifier = new Verifier(new KeyRing(keys), {
-      audience: request.get("audience"), allowUnstatedRun: true,
+      audience: request.get("audience"), allowUnstatedRun: true, appliesCharges: true,
       maxLifetime: options.get("max_lifetime"), leeway: options.get("leeway"),
     });
     const ask = { action: request.get("action"), facts: request.get("facts"), cost: request.get("cost") };

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
-import { audienceKey, callBinding, callDigest, flatten, Forbidden, httpBinding, KeyRing, Lease, LeaseError, Malformed, mint, OPAQUE, parseJson, Untrusted, Verified, Verifier } from "attenuate";
+import { audienceKey, callBinding, callDigest, flatten, Forbidden, httpBinding, KeyRing, Lease, LeaseError, Malformed, mint, OPAQUE, parseJson, Unavailable, Untrusted, Verified, Verifier } from "attenuate";
 import { publicOf } from "../dist/ed25519.js";
 
 const now = 1_800_000_000;
@@ -12,6 +12,7 @@ const secret = new Uint8Array(32).fill(7), seed = new Uint8Array(32).fill(9);
 const terms = { issued_at: now, run: "agt_1@2", audience: ["github"], expires: now + 900, allow: [{ actions: ["repo.*"] }] };
 const ring = new KeyRing([{ id: "k1", secret }, { id: "e1", publicKey: publicOf(seed) }]);
 const verifier = new Verifier(ring, { audience: "github" });
+const counting = new Verifier(ring, { audience: "github", appliesCharges: true });
 const asked = { action: "repo.read", run: "agt_1@2" };
 const refused = (stage, code, block) => (error) => {
   assert.ok(error instanceof LeaseError && Object.isFrozen(error));
@@ -38,8 +39,9 @@ for (const key of [{ id: "k1", secret }, { id: "e1", seed }]) {
     }
     const binding = callBinding("github", below.run, below.action, { path: "src/a" });
     const bound = child.present(binding, { iat: now });
-    const verified = verifier.verify(bound.token, { ...below, binding }, now + 60);
-    assert.ok(verified instanceof Verified && Object.isFrozen(verified) && !verified.stateless);
+    const verified = counting.verify(bound.token, { ...below, binding }, now + 60);
+    assert.ok(verified instanceof Verified && Object.isFrozen(verified));
+    assert.throws(() => verifier.verify(bound.token, { ...below, binding }, now + 60), refused("unavailable", "store"));
     assert.throws(() => verifier.verify(bound.token, below, now), refused("forbidden", "binding"));
     assert.throws(() => verifier.verify(bound.token, { ...below, binding }, now + 61), refused("forbidden", "stale_proof"));
     assert.throws(() => new Verifier(new KeyRing([{ id: key.id, secret: seed }]), { audience: "github" }).verify(child.token, below, now), Untrusted);
@@ -51,15 +53,49 @@ test("approvals travel along and are charged", () => {
   const lease = mint({ id: "k1", secret }, { ...terms, approval: [{ actions: ["repo.merge"], keys: [key] }] });
   const merge = { action: "repo.merge", run: "agt_1@2", facts: { call: callDigest({ number: 42 }) } };
   assert.throws(() => verifier.verify(lease.token, merge, now), refused("forbidden", "approval", 0));
-  assert.ok(verifier.verify(lease.token, asked, now).stateless);
+  assert.ok(verifier.verify(lease.token, asked, now));
   const yes = mint({ id: key, seed: approver }, {
     ...terms, allow: [{ actions: ["repo.merge"], where: { call: { one_of: [merge.facts.call] } } }], for: lease.blockIds[0], budget: { calls: 1 },
   });
   assert.throws(() => verifier.verify(lease.attach(yes).token, merge, now), refused("forbidden", "approval", 0));
-  const verified = verifier.verify(lease.attach(yes.seal()).token, merge, now);
+  assert.throws(() => verifier.verify(lease.attach(yes.seal()).token, merge, now), refused("unavailable", "store"));
+  const verified = counting.verify(lease.attach(yes.seal()).token, merge, now);
   assert.deepEqual(verified.approvals, [yes.blockIds]);
-  assert.ok(!verified.stateless && verified.charges.some(({ kind, key: [, id] }) => kind === "budget" && id === yes.blockIds[0]));
+  assert.ok(verified.charges.some(({ kind, key: [, id] }) => kind === "budget" && id === yes.blockIds[0]));
   assert.throws(() => verifier.verify(yes.seal().token, merge, now), Untrusted);
+});
+
+test("what needs counters is refused where nobody says that they count", () => {
+  const binding = callBinding("github", "agt_1@2", "repo.read", {});
+  const rows = [
+    ["nothing", mint({ id: "k1", secret }, terms)],
+    ["budget", mint({ id: "k1", secret }, terms).narrow({ budget: { calls: 3 } })],
+    ["final", mint({ id: "k1", secret }, { ...terms, final: ["repo.merge"] })],
+    ["replay", mint({ id: "e1", seed }, terms).present(binding, { iat: now })],
+  ];
+  for (const [kind, lease] of rows) {
+    const ask = { ...asked, binding };
+    const kinds = counting.verify(lease.token, ask, now).charges.map((charge) => charge.kind);
+    if (kind === "nothing") {
+      assert.deepEqual(kinds.filter((each) => each !== "attempt" && each !== "revoked"), []);
+      assert.ok(verifier.verify(lease.token, ask, now), "the control: a lease without counters is no case for a store");
+      continue;
+    }
+    assert.ok(kinds.includes(kind));
+    for (const appliesCharges of [undefined, false, 1, "true"]) {
+      const careless = new Verifier(ring, { audience: "github", appliesCharges });
+      assert.throws(() => careless.verify(lease.token, ask, now), (error) => {
+        assert.ok(error instanceof Unavailable && error.asked.includes(kind) && error.message.includes("appliesCharges"));
+        return refused("unavailable", "store")(error);
+      });
+    }
+    assert.throws(() => verifier.verify(lease.token, { ...ask, action: "x" }, now), refused("forbidden", "allow", 0));
+  }
+});
+
+test("a lease that cannot be narrowed says so, whatever the terms are", () => {
+  const sealed = mint({ id: "k1", secret }, terms).seal();
+  for (const wrong of [{ expires: "5m" }, { other: 1 }, null]) assert.throws(() => sealed.narrow(wrong), refused("forbidden", "structure"));
 });
 
 test("an audience key serves one audience", () => {

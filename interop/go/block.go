@@ -1,7 +1,8 @@
 package attenuate
 
 import (
-	"math"
+	"encoding/hex"
+	"slices"
 	"strings"
 
 	"attenuate.invalid/attenuate/internal/strict"
@@ -9,47 +10,24 @@ import (
 
 const (
 	maxGrants = 64
-	absent    = -1 // of a number that a block does not have
+	never     = strict.SafeInt + 1 // an expiry that a block does not state
+	unissued  = -1                 // an issued_at that it does not
 )
 
-// The keys of a block, by number, and their names in JSON (specs/caveats.md, blocks).
-const (
-	keyNonce = iota
-	keyNextKey
-	keyRun
-	keyAudience
-	keyNotBefore
-	keyExpires
-	keyAllow
-	keyDeny
-	keyWhere
-	keyBudget
-	keyApproval
-	keyDepth
-	keyFinal
-	keyBound
-	keyFor
-	keyIssuedAt
-	keyNotes
-)
-
-var keyNames = [...]string{"nonce", "next_key", "run", "audience", "not_before", "expires", "allow", "deny",
-	"where", "budget", "approval", "depth", "final", "bound", "for", "issued_at", "notes"}
-
-// block is a block that was read strictly. What it lacks is nil, false or absent.
+// block is a block that was read strictly. What it lacks is empty, or holds for every request.
 type block struct {
-	raw                                   []byte
-	nonce, nextKey, asker                 []byte // asker: of the key `for`
-	run                                   run
-	audience, final                       []string
-	notBefore, expires, issuedAt, maxMore int64
-	allow, deny                           []grant
-	where                                 []condition
-	budget                                []limit
-	approval                              []demand
-	bound                                 bool
-	notes                                 map[string]any
-	numbers, extensions                   []other // in the order of their encodings
+	nonce, nextKey, asker      string // asker: of the key `for`
+	run                        run
+	audience, final            []string
+	notBefore, expires, issued int64
+	allow, deny                []grant
+	where                      []condition
+	budget                     []limit
+	approval                   []demand
+	depth                      int64
+	bound                      bool
+	notes                      map[string]any
+	others                     []other // unknown numbers and extensions, in the order of their encodings
 }
 
 type grant struct {
@@ -70,154 +48,120 @@ type limit struct {
 
 type demand struct {
 	patterns []string
-	keys     []string // 32 bytes each, in hex
+	keys     []string // in hex
 	quorum   int
 }
 
 type other struct {
-	key   string
+	key   any // int64 or string
 	value any
 }
 
-// readFrom reads one block of a chain (V1, V2); it throws.
-func (b *block) readFrom(r *reader, index int, alg int64) {
-	r.need(len(r.b) <= maxBlockSize, "too_large", "a block of more than 4096 bytes")
-	*b = block{raw: r.b, notBefore: absent, expires: absent, issuedAt: absent, maxMore: absent}
-	last := ""
-	for n := r.some(majorMap, "a block"); n > 0; n-- {
-		start := r.i
-		if r.peek()>>5 == majorText {
-			key := r.text()
-			vendor, name, found := strings.Cut(key, "/")
-			r.need(found && made(vendor, len(key), lower+digits+".-") && made(name, len(key), lower+upper+digits+"._-"), "shape", "a text key that is not vendor/name")
-			r.ascends(&last, start)
-			b.extensions = append(b.extensions, other{key, r.value(2, true)})
-			continue
+// blockParts has each key of a block, by its number (specs/caveats.md, blocks).
+var blockParts = []part{
+	{"nonce", bytesWire, same, func(b *block, r *reader) { b.nonce = r.bytes(8, 32) }},
+	{"next_key", bytesWire, same, func(b *block, r *reader) { b.nextKey = r.bytes(keySize, keySize) }},
+	{"run", runWire, runShown, func(b *block, r *reader) { b.run = r.run() }},
+	{"audience", same, same, func(b *block, r *reader) { b.audience = list(r, (*reader).text) }},
+	{"not_before", same, same, func(b *block, r *reader) { b.notBefore = r.natural() }},
+	{"expires", same, same, func(b *block, r *reader) { b.expires = r.natural() }},
+	{"allow", elements(grantWire), elements(grantShown), func(b *block, r *reader) { b.allow = list(r, (*reader).grant) }},
+	{"deny", elements(grantWire), elements(grantShown), func(b *block, r *reader) { b.deny = list(r, (*reader).denied) }},
+	{"where", members(constraintWire), members(constraintShown), func(b *block, r *reader) { b.where = r.where() }},
+	{"budget", same, same, func(b *block, r *reader) { b.budget = r.budget() }},
+	{"approval", elements(demandWire), elements(demandShown), func(b *block, r *reader) { b.approval = r.demands() }},
+	{"depth", same, same, func(b *block, r *reader) { b.depth = r.int(0, maxBlocks-1) }},
+	{"final", same, same, func(b *block, r *reader) { b.final = list(r, (*reader).pattern) }},
+	{"bound", same, same, func(b *block, r *reader) { b.bound = r.isTrue() }},
+	{"for", bytesWire, same, func(b *block, r *reader) { b.asker = r.bytes(idSize, idSize) }},
+	{"issued_at", same, same, func(b *block, r *reader) { b.issued = r.natural() }},
+	{"notes", same, same, func(b *block, r *reader) { b.notes = r.notes() }},
+}
+
+// read reads one block of a chain (V1, V2); it throws.
+func (b *block) read(r *reader, index int, alg int64) {
+	need(len(r.s) <= maxBlockSize, "too_large", "a block of more than 4096 bytes")
+	*b = block{expires: never, issued: unissued, depth: maxBlocks}
+	pairs(r, 1, (*reader).key, func(key any) {
+		number, isNumber := key.(int64)
+		if isNumber && 0 <= number && number < int64(len(blockParts)) {
+			blockParts[number].read(b, r)
+			return
 		}
-		key := r.int(math.MinInt64, math.MaxInt64)
-		r.ascends(&last, start)
-		if !b.read(r, key) {
-			b.numbers = append(b.numbers, other{string(strict.Append(nil, key)), r.value(2, false)})
-		}
-	}
+		name, _ := key.(string)
+		need(isNumber || isExtension(name), "shape", "a text key that is not vendor/name")
+		b.others = append(b.others, other{key, r.value(2, !isNumber)})
+	})
 	r.end()
-	r.need(b.nonce != nil && (index > 0 || len(b.nonce) >= 16), "shape", "a block without a long nonce")
-	r.need((b.nextKey != nil) == (alg == algEd25519), "shape", "next_key: in every ed25519 block, and in no other")
-	r.need(len(b.allow)+len(b.deny) <= maxGrants, "too_large", "more than 64 grants in a block")
+	need(len(b.nonce) >= 16 || index > 0 && b.nonce != "", "shape", "a block without a long nonce")
+	need((b.nextKey != "") == (alg == algEd25519), "shape", "next_key: in every ed25519 block, and in no other")
+	need(len(b.allow)+len(b.deny) <= maxGrants, "too_large", "more than 64 grants in a block")
 }
 
-// read reads the value of a key; false says that nobody knows the key.
-func (b *block) read(r *reader, key int64) bool {
-	switch key {
-	case keyNonce:
-		b.nonce = r.bytes(8, 32)
-	case keyNextKey:
-		b.nextKey = r.bytes(32, 32)
-	case keyRun:
-		b.run = r.run()
-	case keyAudience:
-		b.audience = list(r, (*reader).text)
-	case keyNotBefore:
-		b.notBefore = r.int(0, strict.SafeInt)
-	case keyExpires:
-		b.expires = r.int(0, strict.SafeInt)
-	case keyAllow:
-		b.allow = list(r, (*reader).grant)
-	case keyDeny:
-		b.deny = list(r, (*reader).denied)
-	case keyWhere:
-		b.where = r.where()
-	case keyBudget:
-		last := ""
-		for n := r.some(majorMap, "a budget"); n > 0; n-- {
-			start := r.i
-			unit := r.text()
-			r.ascends(&last, start)
-			b.budget = append(b.budget, limit{unit, r.int(0, strict.SafeInt)})
-		}
-	case keyApproval:
-		b.approval = list(r, (*reader).demand)
-	case keyDepth:
-		b.maxMore = r.int(0, 15)
-	case keyFinal:
-		b.final = list(r, (*reader).pattern)
-	case keyBound:
-		b.bound = r.isTrue()
-	case keyFor:
-		b.asker = r.bytes(idSize, idSize)
-	case keyIssuedAt:
-		b.issuedAt = r.int(0, strict.SafeInt)
-	case keyNotes:
-		n, last := r.count(majorMap, "notes"), ""
-		for b.notes = make(map[string]any, n); n > 0; n-- {
-			start := r.i
-			name := r.text()
-			r.ascends(&last, start)
-			b.notes[name] = r.scalar()
-		}
-	default:
-		return false
-	}
-	return true
+func isExtension(key string) bool {
+	vendor, name, _ := strings.Cut(key, "/")
+	return made(vendor, maxBlockSize, lower+digits+".-") && made(name, maxBlockSize, lower+upper+digits+"._-")
 }
 
-func list[T any](r *reader, read func(*reader) T) []T {
-	out := make([]T, r.some(majorArray, "a list"))
-	for i := range out {
-		out[i] = read(r)
-	}
+func (r *reader) natural() int64 { return r.int(0, strict.SafeInt) }
+
+func (r *reader) budget() (out []limit) {
+	pairs(r, 1, (*reader).text, func(unit string) { out = append(out, limit{unit, r.natural()}) })
+	return out
+}
+
+func (r *reader) notes() map[string]any {
+	out := make(map[string]any)
+	pairs(r, 0, (*reader).text, func(name string) { out[name] = r.scalar() })
+	return out
+}
+
+func (r *reader) where() (out []condition) {
+	pairs(r, 1, (*reader).text, func(fact string) { out = append(out, condition{fact, r.constraint()}) })
 	return out
 }
 
 func (r *reader) pattern() string {
 	text := r.text()
-	r.need(isPattern(text), "shape", `a pattern that is no action and does not end in "*" after ".", ":" or "/"`)
+	need(isPattern(text), "shape", `a pattern that is no action and does not end in "*" after ".", ":" or "/"`)
 	return text
 }
 
 func (r *reader) grant() (g grant) {
-	n, first := r.count(majorMap, "a grant"), r.int(0, 0)
-	g.patterns = list(r, (*reader).pattern)
-	for last := first; n > 1; n-- {
-		if last = r.int(last+1, 2); last == 1 {
+	pairs(r, 1, (*reader).integer, func(key int64) {
+		switch key {
+		case 0:
+			g.patterns = list(r, (*reader).pattern)
+		case 1:
 			g.where = r.where()
-		} else {
-			g.only = r.isTrue()
+		default:
+			g.only = key == 2 && r.isTrue()
+			need(g.only, "shape", "an unknown part of a grant")
 		}
-	}
-	r.need(n == 1, "shape", "an empty grant")
+	})
+	need(g.patterns != nil, "shape", "a grant without actions")
 	return g
 }
 
 func (r *reader) denied() grant {
 	g := r.grant()
-	r.need(!g.only, "shape", "`only` in a deny")
-	for i := range g.where {
-		r.need(!g.where[i].optional, "shape", "`optional` in a deny")
-	}
+	optional := slices.ContainsFunc(g.where, func(c condition) bool { return c.optional })
+	need(!g.only && !optional, "shape", "`only` or `optional` in a deny")
 	return g
 }
 
-func (r *reader) where() (out []condition) {
-	last := ""
-	for n := r.some(majorMap, "facts"); n > 0; n-- {
-		start := r.i
-		fact := r.text()
-		r.ascends(&last, start)
-		out = append(out, condition{fact, r.constraint()})
-	}
-	return out
-}
+func (r *reader) demands() []demand { return list(r, (*reader).demand) }
 
 func (r *reader) demand() (d demand) {
-	r.need(r.count(majorArray, "a demand") == 3, "shape", "another approval")
+	need(r.count(majorArray, 3) == 3, "shape", "another approval")
 	d.patterns = list(r, (*reader).pattern)
-	d.keys = list(r, func(r *reader) string { return hexOf(r.bytes(32, 32)) })
-	known := make(map[string]bool, len(d.keys))
-	for _, key := range d.keys {
-		r.need(!known[key], "shape", "an approver twice")
+	known := make(map[string]bool)
+	d.keys = list(r, func(r *reader) string {
+		key := hex.EncodeToString([]byte(r.bytes(keySize, keySize)))
+		need(!known[key], "shape", "an approver twice")
 		known[key] = true
-	}
+		return key
+	})
 	d.quorum = int(r.int(1, int64(min(4, len(d.keys)))))
 	return d
 }

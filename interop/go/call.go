@@ -2,7 +2,9 @@ package attenuate
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -18,13 +20,11 @@ const (
 // the fact "call". Arguments that have no one spelling are refused.
 func CallDigest(args []byte) ([]byte, error) {
 	value, err := strict.Parse(args)
-	if err == nil {
-		args, err = strict.Canonical(value)
+	text, canonical := strict.Append(nil, value)
+	if err != nil || !canonical {
+		return nil, malformed("facts", "arguments that are no JSON, or have no canonical bytes")
 	}
-	if err != nil {
-		return nil, malformed("facts", err.Error())
-	}
-	digest := sha256.Sum256(args)
+	digest := sha256.Sum256(text)
 	return digest[:], nil
 }
 
@@ -34,29 +34,22 @@ func CallBinding(audience, run, action string, args []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return binding(labelCall, audience, run, digest, action)
+	return binding(labelCall, digest, run, audience, run, action)
 }
 
 // HTTPBinding returns the 32 bytes that bind a proof to an HTTP request: method, scheme, authority and
 // target as text on the wire, with nothing folded.
 func HTTPBinding(audience, run, method, scheme, authority, target string, body []byte) ([]byte, error) {
 	digest := sha256.Sum256(body)
-	return binding(labelHTTP, audience, run, digest[:], method, scheme, authority, target)
+	return binding(labelHTTP, digest[:], run, audience, run, method, scheme, authority, target)
 }
 
-func binding(label, audience, run string, digest []byte, texts ...string) ([]byte, error) {
-	if _, err := parseRun(run); err != nil {
-		return nil, err
-	}
-	parts := []any{audience, run}
-	for _, text := range texts {
-		parts = append(parts, text)
-	}
-	if !utf8.ValidString(audience + " " + strings.Join(texts, " ")) {
-		return nil, malformed("facts", "text that is not Unicode")
-	}
-	out := hash(label, nil, appendCBOR(nil, append(parts, digest)))
-	return out[:], nil
+func binding(label string, digest []byte, run string, texts ...string) (bound []byte, err error) {
+	defer caught(&err)
+	parseRun(run)
+	need(utf8.ValidString(strings.Join(texts, " ")), "facts", "text that is not Unicode")
+	h := hash(label, nil, string(appendCBOR(nil, append(anys(texts), digest))))
+	return h[:], nil
 }
 
 // Flatten returns a tool's JSON arguments as facts under "args." (specs/caveats.md, facts). Numbers are
@@ -65,12 +58,10 @@ func Flatten(args []byte) (facts Facts, err error) {
 	defer caught(&err)
 	value, err := strict.Parse(args)
 	members, ok := value.(map[string]any)
-	if err != nil || !ok {
-		return nil, malformed("facts", "arguments that are no JSON object, or one with two meanings")
-	}
+	need(err == nil && ok, "facts", "arguments that are no JSON object, or one with two meanings")
 	facts = Facts{}
 	if !hollow(members) {
-		flatten("args", value, facts, 0)
+		facts.put("args", value, 0)
 	}
 	return facts, nil
 }
@@ -85,109 +76,91 @@ func hollow(members map[string]any) bool {
 	return true
 }
 
-func (f Facts) put(name string, fact any) {
-	if f[name] = fact; len(f) > maxFacts {
-		panic(malformed("too_large", "more than 256 facts"))
-	}
+func (f Facts) state(name string, fact any) {
+	f[name] = fact
+	need(len(f) <= maxFacts, "too_large", "more than 256 facts")
 }
 
-func flatten(name string, value any, facts Facts, depth int) {
+// put states a value of JSON under a name.
+func (f Facts) put(name string, value any, depth int) {
 	switch value := value.(type) {
-	case nil:
+	case []any:
+		f.putList(name, value, depth)
 	case map[string]any:
 		named := len(value) > 0
 		for key := range value {
 			named = named && key != "" && !strings.Contains(key, ".")
 		}
 		if !named {
-			facts.put(name, Opaque)
+			f.state(name, Opaque)
 			return
 		}
-		tooDeep(depth)
+		need(depth < maxNesting, "facts", "nesting beyond 64")
 		for key, member := range value {
 			if member != nil {
-				flatten(join(name, key), member, facts, depth+1)
+				f.put(join(name, key), member, depth+1)
 			}
 		}
-	case []any:
-		flattenArray(name, value, facts, depth)
 	default:
-		facts.put(name, scalarOf(value))
-	}
-}
-
-func tooDeep(depth int) {
-	if depth >= maxNesting {
-		panic(malformed("facts", "nesting beyond 64"))
+		f.state(name, scalarOf(value))
 	}
 }
 
 func join(name, key string) string {
 	name += "." + key
-	count := 0
-	for i := 0; i < len(name); i++ { // half a surrogate pair is one character here, as it is in JSON
-		if name[i]&0xC0 != 0x80 {
-			count++
-		}
-	}
-	if count > maxFactName {
-		panic(malformed("too_large", "a name of more than 4096 characters"))
-	}
+	need(utf8.RuneCountInString(name) <= maxFactName, "too_large", "a name of more than 4096 characters")
 	return name
 }
 
-func flattenArray(name string, values []any, facts Facts, depth int) {
-	objects, arrays := 0, false
-	for _, value := range values {
-		if _, object := value.(map[string]any); object {
+func (f Facts) putList(name string, values []any, depth int) {
+	list, objects := make([]any, len(values)), 0
+	for i, value := range values {
+		list[i] = scalarOf(value)
+		if _, is := value.(map[string]any); is {
 			objects++
 		}
 	}
-	odd := len(values) > maxFacts || objects > 0 && objects < len(values)
-	for i := 0; i < len(values) && !odd && !arrays; i++ {
-		arrays = hasArray(values[i], depth)
+	odd := len(values) > maxFacts || objects > 0 && objects < len(values) ||
+		slices.ContainsFunc(values, func(value any) bool { return hasArray(value, depth) })
+	switch {
+	case odd:
+		f.state(name, Opaque)
+	case objects == 0:
+		f.state(name, list)
+	default:
+		f.putTable(name, values, depth)
 	}
-	if odd || arrays {
-		facts.put(name, Opaque)
-		return
-	}
-	list := make([]any, len(values))
-	columns := map[string][]any{}
+}
+
+// putTable states a list of objects, which becomes a list for each fact that any of them has.
+func (f Facts) putTable(name string, values []any, depth int) {
+	columns := Facts{}
 	for i, value := range values {
-		members, object := value.(map[string]any)
-		if !object {
-			list[i] = scalarOf(value)
-			continue
-		}
-		if hollow(members) {
-			continue // it lacks every fact
-		}
 		row := Facts{}
-		flatten(name, value, row, depth)
+		if !hollow(value.(map[string]any)) { // else it lacks every fact
+			row.put(name, value, depth)
+		}
 		if _, whole := row[name]; whole { // an object that is opaque itself
-			facts.put(name, Opaque)
+			f.state(name, Opaque)
 			return
 		}
 		for key, fact := range row {
 			if columns[key] == nil {
-				columns[key] = make([]any, len(values))
-				for j := range columns[key] {
-					columns[key][j] = Opaque
+				column := make([]any, len(values))
+				for j := range column {
+					column[j] = Opaque
 				}
+				columns[key] = column
 			}
-			columns[key][i] = fact
+			columns[key].([]any)[i] = fact
 		}
-		if len(facts)+len(columns) > maxFacts {
-			panic(malformed("too_large", "more than 256 facts"))
-		}
+		need(len(f)+len(columns) <= maxFacts, "too_large", "more than 256 facts")
 	}
 	for key, column := range columns {
-		facts.put(key, column)
+		f.state(key, column)
 	}
-	if objects == 0 {
-		facts.put(name, list)
-	} else if len(columns) == 0 {
-		facts.put(name, Opaque)
+	if len(columns) == 0 {
+		f.state(name, Opaque)
 	}
 }
 
@@ -198,7 +171,7 @@ func hasArray(value any, depth int) bool {
 		_, array := value.([]any)
 		return array
 	}
-	tooDeep(depth)
+	need(depth < maxNesting, "facts", "nesting beyond 64")
 	for _, member := range members {
 		if hasArray(member, depth+1) {
 			return true
@@ -211,12 +184,9 @@ func scalarOf(value any) any {
 	switch value := value.(type) {
 	case bool, string:
 		return value
-	case strict.Number:
-		if whole, ok := value.Int(); ok && whole <= strict.SafeInt && whole >= -strict.SafeInt {
-			return whole
-		}
-		if f := value.Float(); !value.Whole() && f == math.Trunc(f) && math.Abs(f) <= strict.SafeInt {
-			return int64(f)
+	case json.Number:
+		if f, _ := value.Float64(); f == math.Trunc(f) && math.Abs(f) <= strict.SafeInt {
+			return int64(f) // exact: all integers up to there are doubles, and none beyond comes near
 		}
 	}
 	return Opaque

@@ -1,12 +1,13 @@
 package attenuate
 
 import (
-	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"unicode/utf8"
-
-	"attenuate.invalid/attenuate/internal/strict"
 )
 
 const (
@@ -17,184 +18,176 @@ const (
 )
 
 // reader reads the deterministic CBOR of specs/token.md and nothing else: any other spelling of a value
-// is refused where it begins. It throws a *Refusal. s is the same bytes as b, for text without copies.
+// is refused where it begins. It throws. The bytes are a string, so that text is not copied.
 type reader struct {
-	b []byte
 	s string
 	i int
 }
 
-func newReader(b []byte) *reader { return &reader{b: b, s: string(b)} }
-
-func (r *reader) need(ok bool, code, what string) {
-	if !ok {
-		panic(malformed(code, what))
-	}
-}
-
 func (r *reader) peek() byte {
-	r.need(r.i < len(r.b), "cbor", "truncated bytes")
-	return r.b[r.i]
+	need(r.i < len(r.s), "cbor", "truncated bytes")
+	return r.s[r.i]
 }
 
-func (r *reader) end() { r.need(r.i == len(r.b), "cbor", "trailing bytes") }
+func (r *reader) end() { need(r.i == len(r.s), "cbor", "trailing bytes") }
 
 // head reads a head of major type 0 to 5 and returns that type and its argument.
 func (r *reader) head() (major byte, n int64) {
 	first := r.peek()
 	r.i++
 	major, n = first>>5, int64(first&31)
+	need(n <= 27 && major <= majorMap, "cbor", "an indefinite length, a tag, a float or another value")
 	if n < 24 {
-		r.need(major <= majorMap, "cbor", "a tag, a float or another value")
 		return major, n
 	}
-	r.need(n <= 27 && major <= majorMap, "cbor", "an indefinite length, a tag or a float")
 	size := 1 << (n - 24)
-	r.need(len(r.b)-r.i >= size, "cbor", "truncated bytes")
+	need(len(r.s)-r.i >= size, "cbor", "truncated bytes")
 	var wide uint64
-	for _, c := range r.b[r.i : r.i+size] {
-		wide = wide<<8 | uint64(c)
+	for i := 0; i < size; i++ {
+		wide = wide<<8 | uint64(r.s[r.i+i])
 	}
 	r.i += size
-	r.need(wide >= 24 && (size == 1 || wide >= 1<<(4*size)), "cbor", "a long spelling of a number")
-	r.need(wide <= math.MaxInt64, "cbor", "an integer or a length beyond 2^63-1")
+	need(wide >= 24 && (size == 1 || wide >= 1<<(4*size)), "cbor", "a long spelling of a number")
+	need(wide <= math.MaxInt64, "cbor", "an integer or a length beyond 2^63-1")
 	return major, int64(wide)
 }
 
 // count reads the head of an array, a map or a string. Each element takes a byte or more, so a count
 // beyond what is left is refused before anything is made of it.
-func (r *reader) count(major byte, what string) int {
+func (r *reader) count(major byte, least int) int {
 	found, n := r.head()
-	if found != major {
-		panic(malformed("shape", "something else than "+what))
-	}
-	r.need(n <= int64(len(r.b)-r.i), "cbor", "truncated bytes")
+	need(found == major && n >= int64(least), "shape", "another type of value, or an empty one")
+	need(n <= int64(len(r.s)-r.i), "cbor", "truncated bytes")
 	return int(n)
 }
 
-func (r *reader) some(major byte, what string) int {
-	n := r.count(major, what)
-	if n == 0 {
-		panic(malformed("shape", what+" without an element"))
-	}
-	return n
-}
-
-func (r *reader) bytes(least, most int) []byte {
-	n := r.count(majorBytes, "bytes")
-	r.need(least <= n && n <= most, "shape", "bytes of another length")
+func (r *reader) bytes(least, most int) string {
+	n := r.count(majorBytes, least)
+	need(n <= most, "shape", "more bytes than there may be")
 	r.i += n
-	return r.b[r.i-n : r.i : r.i]
+	return r.s[r.i-n : r.i]
 }
 
 func (r *reader) text() string {
-	n := r.count(majorText, "text")
+	n := r.count(majorText, 0)
 	r.i += n
 	text := r.s[r.i-n : r.i]
-	r.need(utf8.ValidString(text), "cbor", "text that is not UTF-8")
+	need(utf8.ValidString(text), "cbor", "text that is not UTF-8")
 	return text
 }
 
 func (r *reader) int(least, most int64) int64 {
 	major, n := r.head()
-	r.need(major <= majorNint, "shape", "something else than an integer")
+	need(major <= majorNint, "shape", "something else than an integer")
 	if major == majorNint {
 		n = -1 - n
 	}
-	r.need(least <= n && n <= most, "shape", "a number out of range")
+	need(least <= n && n <= most, "shape", "a number out of range")
 	return n
 }
 
-func (r *reader) isTrue() bool {
-	r.need(r.peek() == cborTrue, "shape", "something else than true")
-	r.i++
-	return true
+func (r *reader) integer() int64 { return r.int(math.MinInt64, math.MaxInt64) }
+
+// is reads a value of one byte, if it is the next.
+func (r *reader) is(value byte) bool {
+	found := r.peek() == value
+	if found {
+		r.i++
+	}
+	return found
 }
 
-// ascends checks that the map key from `start` on comes after the one before it, by bytes.
-func (r *reader) ascends(before *string, start int) {
-	key := r.s[start:r.i]
-	r.need(*before < key, "cbor", "map keys out of order or twice")
-	*before = key
+func (r *reader) isTrue() bool {
+	need(r.is(cborTrue), "shape", "something else than true")
+	return true
 }
 
 // scalar reads text, an integer or a boolean.
 func (r *reader) scalar() any {
-	switch first := r.peek(); {
-	case first == cborFalse || first == cborTrue:
-		r.i++
-		return first == cborTrue
-	case first>>5 == majorText:
+	if r.is(cborTrue) {
+		return true
+	}
+	if r.is(cborFalse) {
+		return false
+	}
+	return r.key()
+}
+
+// key reads text or an integer.
+func (r *reader) key() any {
+	if r.peek()>>5 == majorText {
 		return r.text()
 	}
-	return r.int(math.MinInt64, math.MaxInt64)
+	return r.integer()
+}
+
+// list reads an array that is not empty.
+func list[T any](r *reader, read func(*reader) T) []T {
+	out := make([]T, r.count(majorArray, 1))
+	for i := range out {
+		out[i] = read(r)
+	}
+	return out
+}
+
+// pairs reads a map, whose keys ascend by bytes. `each` reads a key's value.
+func pairs[K any](r *reader, least int, read func(*reader) K, each func(K)) {
+	last := ""
+	for n := r.count(majorMap, least); n > 0; n-- {
+		start := r.i
+		key := read(r)
+		need(last < r.s[start:r.i], "cbor", "map keys out of order or twice")
+		last = r.s[start:r.i]
+		each(key)
+	}
 }
 
 // value reads any value, as what JSON shows of it: bytes as hex, integer keys as digits. An extension's
 // value has no bytes, null, integer keys or empty collections.
 func (r *reader) value(depth int, extension bool) any {
-	switch first := r.peek(); first >> 5 {
-	case majorArray:
-		n := r.count(majorArray, "an array")
-		r.nested(depth, n, extension)
-		out := make([]any, 0, n)
-		for ; n > 0; n-- {
-			out = append(out, r.value(depth+1, extension))
+	least, major := 0, r.peek()>>5
+	if extension {
+		least = 1
+	}
+	need(depth <= maxDepth || major != majorArray && major != majorMap, "too_large", "nesting beyond 6")
+	switch {
+	case major == majorArray:
+		out := make([]any, r.count(majorArray, least))
+		for i := range out {
+			out[i] = r.value(depth+1, extension)
 		}
 		return out
-	case majorMap:
-		n, last := r.count(majorMap, "a map"), ""
-		r.nested(depth, n, extension)
-		out := make(map[string]any, n)
-		for ; n > 0; n-- {
-			start := r.i
-			key := r.key(extension)
-			r.ascends(&last, start)
-			out[key] = r.value(depth+1, extension)
-		}
+	case major == majorMap:
+		out := make(map[string]any)
+		pairs(r, least, (*reader).key, func(key any) {
+			_, isText := key.(string)
+			need(isText || !extension, "shape", "a number as a key in an extension")
+			out[fmt.Sprint(key)] = r.value(depth+1, extension)
+		})
 		return out
-	case majorBytes:
-		r.need(!extension, "shape", "bytes in an extension")
-		return hexOf(r.bytes(0, len(r.b)))
-	default:
-		if first == cborNull && !extension {
-			r.i++
-			return nil
-		}
+	case major == majorBytes && !extension:
+		return hex.EncodeToString([]byte(r.bytes(0, len(r.s))))
+	case !extension && r.is(cborNull):
+		return nil
 	}
 	return r.scalar()
-}
-
-func (r *reader) nested(depth, n int, extension bool) {
-	r.need(depth <= maxDepth, "too_large", "nesting beyond 6")
-	r.need(n > 0 || !extension, "shape", "an empty collection in an extension")
-}
-
-func (r *reader) key(extension bool) string {
-	if first := r.peek() >> 5; first == majorText || extension {
-		return r.text()
-	}
-	return string(strict.Append(nil, r.int(math.MinInt64, math.MaxInt64)))
 }
 
 // --- writing ---
 
 func appendHead(out []byte, major byte, n uint64) []byte {
-	switch major <<= 5; {
-	case n < 24:
-		return append(out, major|byte(n))
-	case n <= math.MaxUint8:
-		return append(out, major|24, byte(n))
-	case n <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16(append(out, major|25), uint16(n))
-	case n <= math.MaxUint32:
-		return binary.BigEndian.AppendUint32(append(out, major|26), uint32(n))
+	if n < 24 {
+		return append(out, major<<5|byte(n))
 	}
-	return binary.BigEndian.AppendUint64(append(out, major|27), n)
-}
-
-func appendText(out []byte, text string) []byte {
-	return append(appendHead(out, majorText, uint64(len(text))), text...)
+	size := 0 // of the number: 1, 2, 4 or 8 bytes
+	for n>>(8<<size) > 0 {
+		size++
+	}
+	out = append(out, major<<5|24|byte(size))
+	for shift := 8<<size - 8; shift >= 0; shift -= 8 {
+		out = append(out, byte(n>>shift))
+	}
+	return out
 }
 
 // appendCBOR appends the deterministic encoding of a value; it throws for a value that has none. Text
@@ -213,12 +206,12 @@ func appendCBOR(out []byte, value any) []byte {
 			return appendHead(out, majorNint, uint64(-1-value))
 		}
 		return appendHead(out, majorUint, uint64(value))
-	case strict.Number:
-		if n, ok := value.Int(); ok {
-			return appendCBOR(out, n)
-		}
+	case json.Number:
+		n, err := value.Int64()
+		need(err == nil, "shape", "a number that is no integer of 64 bits")
+		return appendCBOR(out, n)
 	case string:
-		return appendText(out, value)
+		return append(appendHead(out, majorText, uint64(len(value))), value...)
 	case []byte:
 		return append(appendHead(out, majorBytes, uint64(len(value))), value...)
 	case []any:
@@ -228,22 +221,18 @@ func appendCBOR(out []byte, value any) []byte {
 		}
 		return out
 	case map[any]any:
-		pairs := make([][2]string, 0, len(value))
-		for key, member := range value {
-			pairs = append(pairs, [2]string{string(appendCBOR(nil, key)), string(appendCBOR(nil, member))})
-		}
-		slices.SortFunc(pairs, func(a, b [2]string) int { return slices.Compare(a[:1], b[:1]) })
-		out = appendHead(out, majorMap, uint64(len(pairs)))
-		for _, pair := range pairs {
-			out = append(append(out, pair[0]...), pair[1]...)
-		}
-		return out
+		return appendMap(out, value)
 	case map[string]any:
-		members := make(map[any]any, len(value))
-		for name, member := range value {
-			members[name] = member
-		}
-		return appendCBOR(out, members)
+		return appendMap(out, value)
 	}
 	panic(malformed("shape", "a value that has no encoding"))
+}
+
+func appendMap[K comparable](out []byte, members map[K]any) []byte {
+	pairs := make([]string, 0, len(members))
+	for key, member := range members {
+		pairs = append(pairs, string(appendCBOR(appendCBOR(nil, key), member)))
+	}
+	slices.Sort(pairs) // by key: no key's encoding is the beginning of another's
+	return append(appendHead(out, majorMap, uint64(len(pairs))), strings.Join(pairs, "")...)
 }

@@ -1,6 +1,7 @@
 package attenuate
 
 import (
+	"encoding/json"
 	"strings"
 
 	"attenuate.invalid/attenuate/internal/strict"
@@ -24,21 +25,22 @@ type Charge struct {
 // MarshalJSON writes the key as its parts, bytes in hex.
 func (c Charge) MarshalJSON() (text []byte, err error) {
 	defer caught(&err)
-	out := map[string]any{"kind": c.Kind, "key": newReader(c.Key).value(1, false), "amount": c.Amount, "ceiling": c.Ceiling, "until": c.Until}
+	key := (&reader{s: string(c.Key)}).value(1, false)
+	out := map[string]any{"kind": c.Kind, "key": key, "amount": c.Amount, "ceiling": c.Ceiling, "until": c.Until}
 	switch c.Kind {
 	case "attempt":
 		out["raises"] = c.Raises
 	case "revoked":
 		out["issued_at"] = c.IssuedAt
 	}
-	return strict.Append(nil, out), nil
+	return json.Marshal(out)
 }
 
 // Counters returns the charges that a service without a store cannot do without: budgets, `final` and
 // replay. Attempts and revocation it lacks too, for every lease: there short lifetimes have to do.
 func (v *Verified) Counters() (out []Charge) {
 	for _, charge := range v.Charges {
-		if charge.Kind == "budget" || charge.Kind == "final" || charge.Kind == "replay" {
+		if charge.Kind != "attempt" && charge.Kind != "revoked" {
 			out = append(out, charge)
 		}
 	}
@@ -49,105 +51,73 @@ func (v *Verified) Counters() (out []Charge) {
 func (t *token) ends(leeway int64) []int64 {
 	out, end := make([]int64, len(t.blocks)), int64(strict.SafeInt)
 	for i := range t.blocks {
-		if expires := t.blocks[i].expires; expires != absent {
-			end = min(end, expires)
-		}
+		end = min(end, t.blocks[i].expires)
 		out[i] = min(end+leeway, strict.SafeInt)
 	}
 	return out
 }
 
-func (t *token) expiry() int64 { return t.ends(0)[len(t.blocks)-1] }
-
 // charges returns what a request under an authentic chain is charged (V9).
-func (m *matter) charges() (out []Charge) {
-	t, until := m.t, m.t.ends(m.verifier.Leeway)
-	out = make([]Charge, 0, 4+3*len(t.blocks)+len(m.run))
-	id := func(i int) []byte { return t.hashes[i][:idSize] }
-	// key begins a counter's key: its kind, and the bytes or the text that what follows belongs to
-	key := func(kind string, parts uint64, of []byte, text string) []byte {
-		out := appendText(append(make([]byte, 0, 96), majorArray<<5|byte(parts)), kind)
-		if of != nil {
-			return append(appendHead(out, majorBytes, uint64(len(of))), of...)
+func (m *matter) charges() []Charge {
+	t, until := m.t, m.t.ends(m.Leeway)
+	last := until[len(until)-1]
+	out := make([]Charge, 0, 4+3*len(t.blocks)+len(m.run))
+	put := func(amount, ceiling, until int64, kind string, parts ...any) *Charge {
+		key := appendCBOR(appendHead(make([]byte, 0, 64), majorArray, uint64(1+len(parts))), kind)
+		for _, part := range parts {
+			key = appendCBOR(key, part)
 		}
-		return appendText(out, text)
-	}
-	put := func(kind string, key []byte, amount, ceiling, until int64) *Charge {
 		out = append(out, Charge{Kind: kind, Key: key, Amount: amount, Ceiling: ceiling, Until: until})
 		return &out[len(out)-1]
 	}
 	for i := range t.blocks {
-		for _, each := range t.blocks[i].budget {
-			cost := int64(1)
-			if each.unit != "calls" {
-				cost = m.Cost[each.unit]
+		for _, limit := range t.blocks[i].budget {
+			cost := m.Cost[limit.unit]
+			if limit.unit == "calls" {
+				cost = 1
 			}
-			put("budget", appendText(key("budget", 3, id(i), ""), each.unit), cost, each.most, until[i])
+			put(cost, limit.most, until[i], "budget", t.id(i), limit.unit)
 		}
 	}
 	for i := range t.blocks {
-		if patterns := t.blocks[i].final; patterns != nil {
-			ends := int64(0)
-			if takes(patterns, m.Action) {
-				ends = 1
-			}
-			put("final", key("final", 2, id(i), ""), ends, ends, until[i])
+		if patterns := t.blocks[i].final; takes(patterns, m.Action) {
+			put(1, 1, until[i], "final", t.id(i))
+		} else if patterns != nil {
+			put(0, 0, until[i], "final", t.id(i))
 		}
 	}
-	for level := range m.run {
-		at, states := t.stating(level)
-		if at < 0 {
-			break // below what the blocks name: the request's own affair
-		}
-		if m.run[level].attempt == 0 {
+	for level, part := range m.run {
+		at, states := stating(t.blocks, level)
+		if at < 0 || part.attempt == 0 { // below what the blocks name, it is the request's own affair
 			continue
 		}
-		above, end := []byte(nil), int64(strict.SafeInt) // the key id, or the block before
+		path := append(append(run{}, m.run[:level]...), segment{name: part.name})
+		end, above := int64(strict.SafeInt), any(t.keyID)
 		if at > 0 {
-			above, end = id(at-1), until[at-1]
+			end, above = until[at-1], t.id(at-1)
 		}
-		path := append(append(run{}, m.run[:level]...), segment{name: m.run[level].name})
-		register := appendText(key("attempt", 3, above, t.keyID), path.String())
-		put("attempt", register, m.run[level].attempt, strict.SafeInt, end).Raises = states
+		put(part.attempt, strict.SafeInt, end, "attempt", above, path.String()).Raises = states
 	}
 	if t.proof.kind == bound {
-		put("replay", appendCBOR(key("replay", 3, t.tip(), ""), t.proof.nonce), 1, 1, t.proof.iat+replayWindow)
+		put(1, 1, t.proof.iat+replayWindow, "replay", t.tip(), []byte(t.proof.nonce))
 	}
-	revoked := func(key []byte) {
-		put("revoked", key, 0, 0, until[len(until)-1]).IssuedAt = t.blocks[0].issuedAt
+	revoked := func(kind string, selector any) {
+		put(0, 0, last, "revoked", kind, selector).IssuedAt = t.blocks[0].issued
 	}
 	for i := range t.blocks {
-		name := key("revoked", 3, nil, "block")
-		revoked(append(appendHead(name, majorBytes, idSize), id(i)...))
+		revoked("block", t.id(i))
 	}
 	for level := range m.run {
-		revoked(appendText(key("revoked", 3, nil, "run"), m.run[:level+1].String()))
+		revoked("run", m.run[:level+1].String())
 	}
 	for _, name := range [...]string{"agent", "subject", "template", "policy"} {
 		if note, there := t.blocks[0].notes[name]; there {
-			revoked(appendCBOR(key("revoked", 3, nil, name), note))
+			revoked(name, note)
 		}
 	}
-	revoked(appendText(key("revoked", 3, nil, "key"), t.keyID))
+	revoked("key", t.keyID)
 	if root, _, derived := strings.Cut(t.keyID, "/"); derived {
-		revoked(appendText(key("revoked", 3, nil, "key"), root))
+		revoked("key", root)
 	}
 	return out
-}
-
-// stating returns the first block that states the attempt of a level of the run and true, or the first
-// that names the level and false; -1 where none does.
-func (t *token) stating(level int) (at int, states bool) {
-	at = -1
-	for i := range t.blocks {
-		if path := t.blocks[i].run; len(path) > level {
-			if path[level].attempt != 0 {
-				return i, true
-			}
-			if at < 0 {
-				at = i
-			}
-		}
-	}
-	return at, false
 }

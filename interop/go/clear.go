@@ -4,68 +4,71 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"attenuate.invalid/attenuate/internal/strict"
 )
 
 const skew = 60 // seconds: of issued_at ahead of now (V6), and of a bound proof (V5)
 
-// matter is an authentic chain and all that V6 and V7 look at with it.
-type matter struct {
-	*asked
-	t    *token
-	run  run    // the request's, or the blocks'
-	asks []byte // of an approval: the id of the block that asks
-}
-
 // runOf returns the longest run that blocks state, each attempt from the first block that states it.
 func runOf(blocks []block) run {
-	var longest run
+	var out run
 	for i := range blocks {
-		if len(blocks[i].run) > len(longest) {
-			longest = blocks[i].run
+		if path := blocks[i].run; len(path) > len(out) {
+			out = slices.Clone(path)
 		}
 	}
-	out := slices.Clone(longest)
 	for level := range out {
 		out[level].attempt = 0
-		for i := range blocks {
-			if path := blocks[i].run; len(path) > level && out[level].attempt == 0 {
-				out[level].attempt = path[level].attempt
-			}
+		if at, states := stating(blocks, level); states {
+			out[level].attempt = blocks[at].run[level].attempt
 		}
 	}
 	return out
 }
 
-// cleared returns the first check of V6 and V7 that does not hold, or nil. The order is the contract.
-func (m *matter) cleared() *Refusal {
-	root, now := &m.t.blocks[0], m.now
-	if root.run == nil || root.audience == nil || root.expires == absent || root.allow == nil || root.issuedAt == absent ||
-		root.issuedAt >= root.expires || slices.ContainsFunc(root.run, func(s segment) bool { return s.attempt == 0 }) {
-		return forbidden("structure", 0, "a lease without run, attempts, audience, expires, allow or issued_at", "", "")
-	}
-	if root.issuedAt > now+skew {
-		return forbidden("issued_at", 0, fmt.Sprint(now), fmt.Sprintf("from %d on", root.issuedAt-skew), "")
-	}
-	for i := range m.t.blocks {
-		b, more := &m.t.blocks[i], int64(len(m.t.blocks)-1-i)
-		most := m.verifier.MaxLifetime
-		switch {
-		case i > 0 && b.issuedAt != absent:
-			return forbidden("structure", i, "issued_at in a later block", "", "")
-		case b.maxMore != absent && more > b.maxMore:
-			return forbidden("depth", i, fmt.Sprintf("%d more blocks", more), fmt.Sprint(b.maxMore), "")
-		case i == 0 && most > 0 && b.expires-b.issuedAt > most:
-			return forbidden("lifetime", 0, fmt.Sprintf("a lease of %d seconds", b.expires-b.issuedAt), fmt.Sprint(most), "")
-		case b.asker != nil && (i > 0 || string(b.asker) != string(m.asks)):
-			return forbidden("for", i, "an approval, or of another block", "", "")
-		case b.bound && m.t.proof.kind != bound:
-			return forbidden("bound", i, "a proof that is not bound to a call", "a lease that was presented", "")
+// stating returns the first block that states the attempt of a level of the run and true, or the first
+// that names the level and false; -1 where none does.
+func stating(blocks []block, level int) (at int, states bool) {
+	at = -1
+	for i := range blocks {
+		path := blocks[i].run
+		if len(path) > level && path[level].attempt != 0 {
+			return i, true
+		}
+		if len(path) > level && at < 0 {
+			at = i
 		}
 	}
-	for i := range m.t.blocks {
-		if refusal := m.caveats(&m.t.blocks[i], i); refusal != nil {
+	return at, false
+}
+
+// cleared returns the first check of V6 and V7 that does not hold, or nil. The order is the contract.
+func (m *matter) cleared() *Refusal {
+	blocks, root := m.t.blocks, &m.t.blocks[0]
+	open := slices.ContainsFunc(root.run, func(s segment) bool { return s.attempt == 0 })
+	if root.run == nil || open || root.audience == nil || root.allow == nil || root.expires == never ||
+		root.issued == unissued || root.issued >= root.expires {
+		return forbidden("structure", 0, "a lease without run, attempts, audience, expires, allow or issued_at", "")
+	}
+	if root.issued > m.now+skew {
+		return forbidden("issued_at", 0, fmt.Sprint(m.now), fmt.Sprintf("from %d on", root.issued-skew))
+	}
+	for i := range blocks {
+		b, more, life := &blocks[i], len(blocks)-1-i, root.expires-root.issued
+		switch {
+		case i > 0 && b.issued != unissued:
+			return forbidden("structure", i, "issued_at in a later block", "")
+		case int64(more) > b.depth:
+			return forbidden("depth", i, fmt.Sprintf("%d more blocks", more), fmt.Sprint(b.depth))
+		case i == 0 && m.MaxLifetime > 0 && life > m.MaxLifetime:
+			return forbidden("lifetime", 0, fmt.Sprintf("%d seconds", life), fmt.Sprint(m.MaxLifetime))
+		case b.asker != "" && (i > 0 || b.asker != m.asks):
+			return forbidden("for", i, "an approval, or of another block", "")
+		case b.bound && m.t.proof.kind != bound:
+			return forbidden("bound", i, "a proof that is not bound to a call", "a lease that was presented")
+		}
+	}
+	for i := range blocks {
+		if refusal := m.caveats(&blocks[i], i); refusal != nil {
 			return refusal
 		}
 	}
@@ -74,45 +77,38 @@ func (m *matter) cleared() *Refusal {
 
 // caveats looks at each caveat of one block, by key (V7).
 func (m *matter) caveats(b *block, i int) *Refusal {
-	now, leeway := m.now, m.verifier.Leeway
-	if code := m.outside(b.run); code != "" {
-		return forbidden(code, i, "run "+m.run.String(), b.run.String()+" and what it starts", "")
-	}
-	if b.audience != nil && !slices.Contains(b.audience, m.verifier.Audience) {
-		return forbidden("audience", i, m.verifier.Audience, fmt.Sprintf("%.200q", b.audience), "")
-	}
-	if b.notBefore != absent && now < b.notBefore-leeway {
-		return forbidden("not_before", i, fmt.Sprint(now), fmt.Sprintf("from %d on", b.notBefore), "")
-	}
-	if b.expires != absent && now >= b.expires+leeway {
-		return forbidden("expires", i, fmt.Sprint(now), fmt.Sprintf("before %d", b.expires), "a fresh lease")
-	}
-	if b.allow != nil && !slices.ContainsFunc(b.allow, m.fits) {
-		return forbidden("allow", i, m.Action, words(b.allow), "")
+	switch code := m.outside(b.run); {
+	case code != "":
+		return forbidden(code, i, m.run.String(), b.run.String())
+	case b.audience != nil && !slices.Contains(b.audience, m.Audience):
+		return forbidden("audience", i, m.Audience, fmt.Sprintf("%.200q", b.audience))
+	case m.now < b.notBefore-m.Leeway:
+		return forbidden("not_before", i, fmt.Sprint(m.now), fmt.Sprintf("from %d on", b.notBefore))
+	case m.now >= b.expires+m.Leeway:
+		return forbidden("expires", i, fmt.Sprint(m.now), fmt.Sprintf("before %d", b.expires))
+	case b.allow != nil && !slices.ContainsFunc(b.allow, m.fits):
+		return forbidden("allow", i, m.Action, fmt.Sprintf("%.400v", b.allow))
 	}
 	if at := slices.IndexFunc(b.deny, m.denies); at >= 0 {
-		return forbidden("deny", i, m.Action, "anything but "+words(b.deny[at:at+1]), "facts that certainly differ")
+		return forbidden("deny", i, m.Action, fmt.Sprintf("what is certainly not %.400v", b.deny[at]))
 	}
-	for j := range b.where {
-		if w := &b.where[j]; !m.holds(w) {
-			return forbidden("where", i, m.shown(w.fact), w.String(), "")
+	if at := slices.IndexFunc(b.where, m.lacks); at >= 0 {
+		fact := b.where[at].fact
+		return forbidden("where", i, fmt.Sprintf("%.80s is %.80v", fact, m.facts[fact]), b.where[at].String())
+	}
+	for _, limit := range b.budget {
+		if _, stated := m.Cost[limit.unit]; !stated && limit.unit != "calls" {
+			return forbidden("budget", i, "no cost in "+limit.unit, "a request that states one")
 		}
 	}
-	for _, each := range b.budget {
-		if _, stated := m.Cost[each.unit]; !stated && each.unit != "calls" {
-			return forbidden("budget", i, "no cost in "+each.unit, "a request that states one", "")
-		}
-	}
-	if len(b.numbers) > 0 {
-		return forbidden("unknown_caveat", i, "caveat "+b.numbers[0].key, "caveats that this version knows", "")
-	}
-	for _, each := range b.extensions {
-		handler := m.verifier.Handlers[each.key]
-		if handler == nil {
-			return forbidden("unknown_caveat", i, "caveat "+each.key, "caveats that a handler knows", "")
+	for _, each := range b.others {
+		name, isText := each.key.(string)
+		handler := m.Handlers[name]
+		if !isText || handler == nil {
+			return forbidden("unknown_caveat", i, fmt.Sprint(each.key), "caveats that the verifier knows")
 		}
 		if !ask(handler, each.value, m.Request) {
-			return forbidden(each.key, i, "", "what the handler says yes to", "")
+			return forbidden(name, i, "", "what the handler says yes to")
 		}
 	}
 	return nil
@@ -120,22 +116,14 @@ func (m *matter) caveats(b *block, i int) *Refusal {
 
 // ask asks a handler. One that panics has not said yes.
 func ask(handler Handler, value any, request Request) (yes bool) {
-	defer func() {
-		if recover() != nil {
-			yes = false
-		}
-	}()
+	defer func() { yes = recover() == nil && yes }()
 	return handler(value, request)
 }
 
 // outside says how a run that a block states is not the beginning of the request's: names go first.
-func (m *matter) outside(stated run) string {
-	if len(m.run) < len(stated) {
-		return "run"
-	}
-	code := ""
+func (m *matter) outside(stated run) (code string) {
 	for level, part := range stated {
-		if m.run[level].name != part.name {
+		if len(m.run) < len(stated) || m.run[level].name != part.name {
 			return "run"
 		}
 		if part.attempt != 0 && part.attempt != m.run[level].attempt {
@@ -146,43 +134,33 @@ func (m *matter) outside(stated run) string {
 }
 
 func (m *matter) fits(g grant) bool {
-	if !takes(g.patterns, m.Action) {
+	if !takes(g.patterns, m.Action) || slices.ContainsFunc(g.where, m.lacks) {
 		return false
 	}
-	for i := range g.where {
-		if !m.holds(&g.where[i]) {
-			return false
-		}
-	}
-	if !g.only {
-		return true
-	}
 	for name := range m.facts {
-		if strings.HasPrefix(name, "args.") && !slices.ContainsFunc(g.where, func(c condition) bool { return c.fact == name }) {
+		named := func(c condition) bool { return c.fact == name }
+		if g.only && strings.HasPrefix(name, "args.") && !slices.ContainsFunc(g.where, named) {
 			return false
 		}
 	}
-	return m.facts["args"] != Opaque
+	return !g.only || m.facts["args"] != Opaque
 }
 
 // denies says whether a grant of a deny fits: unless a constraint is certain not to.
 func (m *matter) denies(g grant) bool {
 	return takes(g.patterns, m.Action) && !slices.ContainsFunc(g.where, func(c condition) bool {
 		fact, there := m.facts[c.fact]
-		return there && all(&c.constraint, fact, fails)
+		return there && c.certain(fact, false)
 	})
 }
 
-// holds says whether a constraint of an allow or a where is certain to hold.
-func (m *matter) holds(c *condition) bool {
+// lacks says whether a constraint of an allow or a where is not certain to hold.
+func (m *matter) lacks(c condition) bool {
 	fact, there := m.facts[c.fact]
-	if !there {
-		if !m.opaqueAbove(c.fact) {
-			return c.optional
-		}
-		fact = Opaque
+	if !there && !m.opaqueAbove(c.fact) {
+		return !c.optional
 	}
-	return c.kind == present || all(&c.constraint, fact, holds)
+	return c.kind != present && !(there && c.certain(fact, true))
 }
 
 // opaqueAbove says whether a fact that is absent is opaque, because a name above it is (facts).
@@ -197,36 +175,23 @@ func (m *matter) opaqueAbove(name string) bool {
 	return false
 }
 
-// all says whether a fact, or each element of a list that is not empty, is told to be `wanted`.
-func all(c *constraint, fact any, wanted verdict) bool {
+// certain says whether it is clear that a fact, or each element of a list that is not empty, holds or fails.
+func (c *constraint) certain(fact any, wanted bool) bool {
+	told := func(value any) bool {
+		clear, holds := c.told(value)
+		return clear && holds == wanted
+	}
 	elements, many := fact.([]any)
 	if !many {
-		return c.told(fact) == wanted
+		return told(fact)
 	}
-	return len(elements) > 0 && !slices.ContainsFunc(elements, func(each any) bool { return c.told(each) != wanted })
+	return len(elements) > 0 && !slices.ContainsFunc(elements, func(each any) bool { return !told(each) })
 }
 
-func words(grants []grant) string {
-	out := make([]string, 0, len(grants))
-	for _, g := range grants {
-		text := strings.Join(g.patterns, ", ")
-		for i := range g.where {
-			text += " where " + g.where[i].String()
-		}
-		out = append(out, text)
-	}
-	return fmt.Sprintf("%.400s", strings.Join(out, "; "))
-}
+// Strings are for people.
 
-func (m *matter) shown(fact string) string {
-	value, there := m.facts[fact]
-	if !there {
-		return fmt.Sprintf("no fact %.80s", fact)
-	}
-	return fmt.Sprintf("%.80s is %.80s", fact, fmt.Sprint(value))
-}
+func (g grant) String() string { return fmt.Sprintf("%s %v", strings.Join(g.patterns, ", "), g.where) }
 
-// String returns the condition in its JSON form.
-func (c *condition) String() string {
-	return fmt.Sprintf("%s %.200s", c.fact, strict.Append(nil, c.constraint.json()))
+func (c condition) String() string {
+	return fmt.Sprintf("%.80s %s %.200v", c.fact, kindNames[c.kind], c.operands)
 }

@@ -1,169 +1,117 @@
 package attenuate
 
 import (
-	"math"
+	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 )
 
-// kind is the number of a constraint on the wire (specs/caveats.md, constraints).
-type kind int64
+// The kinds of constraints, by their number on the wire (specs/caveats.md, constraints).
+const oneOf, noneOf, inRange, under, starts, host, present = 0, 1, 2, 3, 4, 5, 6
 
-const (
-	oneOf kind = iota
-	noneOf
-	between
-	under
-	starts
-	host
-	present
-)
-
-var kindNames = [...]string{"one_of", "none_of", "between", "under", "starts", "host", "any"}
-
-// verdict is what a constraint says of one scalar.
-type verdict int
-
-const (
-	fails verdict = iota
-	holds
-	unclear // cannot be told
-)
+var kindNames = [...]string{"one_of", "none_of", "range", "under", "starts", "host", "any"}
 
 type constraint struct {
-	kind     kind
-	scalars  []any    // one_of, none_of: string, int64 or bool; between: least and most, int64 or nil
-	texts    []string // under, starts, host
+	kind     int64
+	operands []any // string, int64 or bool; in a range int64 or nil
 	optional bool
 }
 
 func (r *reader) constraint() (c constraint) {
-	n := r.count(majorArray, "a constraint")
-	r.need(n == 2 || n == 3, "shape", "another constraint")
-	c.kind = kind(r.int(int64(oneOf), int64(present)))
-	if c.kind == present {
+	n := r.count(majorArray, 2)
+	c.kind = r.int(oneOf, present)
+	switch c.kind {
+	case present:
 		r.isTrue()
-	} else {
-		operands := r.some(majorArray, "an operand")
-		r.need(c.kind != between || operands == 2, "shape", "a range of other than two bounds")
-		for ; operands > 0; operands-- {
-			c.operand(r)
-		}
+	case inRange:
+		c.operands = list(r, (*reader).bound)
+	default:
+		c.operands = list(r, (*reader).scalar)
 	}
-	if c.kind == between {
-		least, bounded := c.scalars[0].(int64)
-		most, too := c.scalars[1].(int64)
-		r.need((bounded || too) && !(bounded && too && least > most), "shape", "another range")
-	}
+	need(n <= 3 && c.well(), "shape", "another constraint")
 	c.optional = n == 3 && r.isTrue()
 	return c
 }
 
-func (c *constraint) operand(r *reader) {
-	switch c.kind {
-	case oneOf, noneOf:
-		c.scalars = append(c.scalars, r.scalar())
-	case between:
-		if r.peek() == cborNull {
-			r.i++
-			c.scalars = append(c.scalars, nil)
-			return
-		}
-		c.scalars = append(c.scalars, r.int(math.MinInt64, math.MaxInt64))
-	default:
-		text := r.text()
-		r.need(c.kind != under || text == "/" || text == "." || isPath(text), "shape", "an operand that is no path")
-		r.need(c.kind != host || isHost(text), "shape", "an operand that is no host")
-		c.texts = append(c.texts, text)
+func (r *reader) bound() any {
+	if r.is(cborNull) {
+		return nil
 	}
+	return r.integer()
 }
 
-// told says whether the constraint holds for one scalar: string, int64, bool or Opaque.
-func (c *constraint) told(value any) verdict {
-	if c.kind == present {
-		return holds
+// well says whether the operands are what the kind asks for.
+func (c *constraint) well() bool {
+	if c.kind == inRange {
+		if len(c.operands) != 2 {
+			return false
+		}
+		least, bounded := c.operands[0].(int64)
+		most, capped := c.operands[1].(int64)
+		return bounded != capped || bounded && least <= most
 	}
+	for _, operand := range c.operands {
+		text, isText := operand.(string)
+		if c.kind == starts && !isText || c.kind == host && !isHost(text) ||
+			c.kind == under && text != "/" && text != "." && !isPath(text) {
+			return false
+		}
+	}
+	return true
+}
+
+// told says whether it is clear what the constraint says of one scalar, and whether it holds.
+func (c *constraint) told(value any) (clear, holds bool) {
 	text, isText := value.(string)
-	number, isInt := value.(int64)
-	flag, isBool := value.(bool)
 	switch c.kind {
 	case oneOf, noneOf:
-		typed, among := false, false
-		for _, operand := range c.scalars { // 1, "1" and true differ
-			switch operand := operand.(type) {
-			case string:
-				typed, among = typed || isText, among || isText && operand == text
-			case int64:
-				typed, among = typed || isInt, among || isInt && operand == number
-			case bool:
-				typed, among = typed || isBool, among || isBool && operand == flag
-			}
+		for _, operand := range c.operands { // 1, "1" and true differ
+			clear = clear || reflect.TypeOf(operand) == reflect.TypeOf(value)
+			holds = holds || operand == value
 		}
-		return tellIf(typed, among == (c.kind == oneOf))
-	case between:
-		least, bounded := c.scalars[0].(int64)
-		most, capped := c.scalars[1].(int64)
-		return tellIf(isInt, !(bounded && number < least) && !(capped && number > most))
+		return clear, holds == (c.kind == oneOf)
+	case inRange:
+		number, isInt := value.(int64)
+		least, bounded := c.operands[0].(int64)
+		most, capped := c.operands[1].(int64)
+		return isInt, !(bounded && number < least) && !(capped && number > most)
+	case under:
+		return c.toldPath(text)
 	case starts:
-		return tellIf(isText, slices.ContainsFunc(c.texts, func(prefix string) bool { return strings.HasPrefix(text, prefix) }))
+		return isText, c.some(func(prefix string) bool { return strings.HasPrefix(text, prefix) })
 	case host:
-		return tellIf(isText && isHost(text), slices.ContainsFunc(c.texts, func(name string) bool { return below(text, name) }))
+		// no host but an address itself ends in an address, so one rule serves both
+		return isHost(text), c.some(func(name string) bool { return text == name || strings.HasSuffix(text, "."+name) })
 	}
-	return c.toldPath(text, isText && isPath(text))
+	return true, true
 }
 
-func tellIf(clear, yes bool) verdict {
-	switch {
-	case !clear:
-		return unclear
-	case yes:
-		return holds
-	}
-	return fails
+func (c *constraint) some(good func(operand string) bool) bool {
+	return slices.ContainsFunc(c.operands, func(operand any) bool { return good(operand.(string)) })
 }
 
-// below says whether a host is a name or ends in it after a dot. No host but an address itself ends in
-// an address, so one rule serves both.
-func below(text, name string) bool {
-	rest, found := strings.CutSuffix(text, name)
-	return found && (rest == "" || rest[len(rest)-1] == '.')
-}
-
-func (c *constraint) toldPath(path string, well bool) verdict {
-	if !well {
-		return unclear
-	}
-	absolute, otherWay := path[0] == '/', false
-	for _, operand := range c.texts {
-		rest, found := strings.CutPrefix(path, operand)
-		switch {
-		case operand == "/" && absolute || operand == "." && !absolute:
-			return holds
-		case found && operand != "/" && (rest == "" || rest[0] == '/'):
-			return holds
-		case (operand[0] == '/') != absolute:
-			otherWay = true // nobody here knows where a relative path starts
+func (c *constraint) toldPath(path string) (clear, holds bool) {
+	absolute, clear := strings.HasPrefix(path, "/"), isPath(path)
+	holds = clear && c.some(func(operand string) bool {
+		if (operand[0] == '/') != absolute {
+			clear = false // nobody here knows where a relative path starts
+			return false
 		}
-	}
-	return tellIf(!otherWay, false)
+		return operand == "/" || operand == "." || path == operand || strings.HasPrefix(path, operand+"/")
+	})
+	return clear || holds, holds
 }
 
 func isPath(text string) bool {
-	rest := strings.TrimPrefix(text, "/")
-	if strings.HasPrefix(rest, "~") {
+	between := "/" + strings.TrimPrefix(text, "/") + "/" // each segment between two
+	if strings.Contains(between, "//") || strings.Contains(between, "/./") ||
+		strings.Contains(between, "/../") || strings.HasPrefix(between, "/~") {
 		return false
 	}
-	for more := true; more; {
-		var segment string
-		if segment, rest, more = strings.Cut(rest, "/"); segment == "" || segment == "." || segment == ".." {
-			return false
-		}
-	}
 	for i, c := range text {
-		if c == '\\' || c < 0x20 || c >= 0x7F && c <= 0x9F {
-			return false
-		}
-		if c == '%' && i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2]) {
+		escape := c == '%' && i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2])
+		if escape || c == '\\' || c < 0x20 || c >= 0x7F && c <= 0x9F {
 			return false
 		}
 	}
@@ -173,26 +121,21 @@ func isPath(text string) bool {
 func isHex(c byte) bool { return c-'0' < 10 || c|0x20-'a' < 6 }
 
 func isHost(text string) bool {
-	if len(text) > 253 {
-		return false
-	}
 	labels := strings.Split(text, ".")
 	for _, label := range labels {
-		if !made(label, 63, "abcdefghijklmnopqrstuvwxyz0123456789_-") {
+		if !made(label, 63, lower+digits+"_-") {
 			return false
 		}
 	}
 	last := labels[len(labels)-1]
-	if !made(last, 63, "0123456789") && !strings.HasPrefix(last, "0x") {
-		return true
+	if made(last, 63, digits) || strings.HasPrefix(last, "0x") { // an address, of which there is one spelling
+		_, err := netip.ParseAddr(text)
+		return err == nil
 	}
-	for _, label := range labels { // a number at the end: an address, of which there is one spelling
-		if !made(label, 3, "0123456789") || len(label) > 1 && label[0] == '0' || len(label) == 3 && label > "255" {
-			return false
-		}
-	}
-	return len(labels) == 4
+	return len(text) <= 253
 }
+
+const lower, upper, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 
 // made says whether text is 1 to `most` of these characters.
 func made(text string, most int, of string) bool {

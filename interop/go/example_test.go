@@ -2,6 +2,7 @@ package attenuate_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -18,8 +19,8 @@ func issue() *attenuate.Lease {
 		panic(err)
 	}
 	lease, err := attenuate.Mint(key, attenuate.Block{
-		Run: "agt_1@2", Audience: []string{"github"}, IssuedAt: attenuate.Int(now), Expires: attenuate.Int(now + 900),
-		Allow: []attenuate.Grant{{Actions: []string{"repo.read"}}},
+		"run": "agt_1@2", "audience": []string{"github"}, "issued_at": now, "expires": now + 900,
+		"allow": []any{map[string]any{"actions": []string{"repo.read"}}},
 	})
 	if err != nil {
 		panic(err)
@@ -40,9 +41,7 @@ func Example() {
 	verifier := attenuate.Verifier{Ring: ring, Audience: "github", MaxLifetime: 3600}
 
 	// The agent narrows what it has before it hands it on, without a key.
-	child, err := issue().Narrow(attenuate.Block{
-		Where: map[string]attenuate.Constraint{"path": {Under: []string{"src"}}},
-	})
+	child, err := issue().Narrow(json.RawMessage(`{"where": {"path": {"under": ["src"]}}}`))
 	if err != nil {
 		panic(err)
 	}
@@ -62,11 +61,11 @@ func Example() {
 	// Output:
 	// ok for agt_1@2
 	// forbidden where 1
-	// forbidden by block 1: where; asked: path is src/../.env; allowed: path {"under":["src"]}
+	// forbidden by block 1: where; asked: path is src/../.env; allowed: path under [src]
 }
 
 func ExampleVerified_Counters() {
-	lease, err := issue().Narrow(attenuate.Block{Budget: map[string]int64{"calls": 3}})
+	lease, err := issue().Narrow(attenuate.Block{"budget": map[string]any{"calls": 3}})
 	if err != nil {
 		panic(err)
 	}
@@ -91,7 +90,7 @@ func ExampleVerified_Counters() {
 		fmt.Println(charge.Kind, charge.Amount, "of", charge.Ceiling)
 	}
 	// Output:
-	// unavailable: store; asked: a lease with a counter: budget; allowed: a verifier whose caller applies charges; would pass: AppliesCharges, once they are applied
+	// unavailable: store; asked: a lease with a counter: budget; allowed: AppliesCharges, by a caller that applies them
 	// budget 1 of 3
 }
 

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/hmac"
+	crand "crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +14,8 @@ import (
 	"math/rand"
 	"strings"
 	"testing"
+
+	"attenuate.invalid/attenuate/internal/source"
 )
 
 const testNow = 1_800_000_000
@@ -24,18 +28,18 @@ func secretOf(c byte) []byte { return bytes.Repeat([]byte{c}, 32) }
 
 func first() Block {
 	return Block{
-		Run: "agt_1@2", Audience: []string{"github"}, IssuedAt: Int(testNow - 10), Expires: Int(testNow + 900),
-		Allow: []Grant{
-			{Actions: []string{"repo.read", "repo.write.*"}, Where: map[string]Constraint{"repo": {OneOf: []any{"clord"}}}},
-			{Actions: []string{"pull_request.create"}},
+		"run": "agt_1@2", "audience": []string{"github"}, "issued_at": testNow - 10, "expires": testNow + 900,
+		"allow": []any{
+			Block{"actions": []string{"repo.read", "repo.write.*"}, "where": Block{"repo": Block{"one_of": []string{"clord"}}}},
+			Block{"actions": []string{"pull_request.create"}},
 		},
 	}
 }
 
 func later(i int) Block {
 	return Block{
-		Run: "agt_1@2", Expires: Int(testNow + 800 - int64(i)),
-		Allow: []Grant{{Actions: []string{"repo.read"}, Where: map[string]Constraint{"path": {Under: []string{"src"}}}}},
+		"run": "agt_1@2", "expires": testNow + 800 - i,
+		"allow": []any{Block{"actions": []string{"repo.read"}, "where": Block{"path": Block{"under": []string{"src"}}}}},
 	}
 }
 
@@ -53,10 +57,11 @@ func chainOf(t testing.TB, alg string, n int) (*Lease, *Verifier) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	random := rand.New(rand.NewSource(int64(n))) // the same tokens in every process of a fuzz run
-	lease, err := MintFrom(random, key, first())
+	source.Random = rand.New(rand.NewSource(int64(n))) // the same tokens in every process of a fuzz run
+	defer func() { source.Random = crand.Reader }()
+	lease, err := Mint(key, first())
 	for i := 1; err == nil && i < n; i++ {
-		lease, err = lease.NarrowFrom(random, later(i))
+		lease, err = lease.Narrow(later(i))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +167,7 @@ func TestRefusals(t *testing.T) {
 // TestCountersAreNotForgotten: a lease that needs a counter is refused where nobody says that they count.
 func TestCountersAreNotForgotten(t *testing.T) {
 	lease, v := chainOf(t, "hmac", 1)
-	for name, block := range map[string]Block{"budget": {Budget: map[string]int64{"calls": 1}}, "final": {Final: []string{"x"}}} {
+	for name, block := range map[string]Block{"budget": {"budget": Block{"calls": 1}}, "final": {"final": []string{"x"}}} {
 		counted, err := lease.Narrow(block)
 		if err != nil {
 			t.Fatal(err)
@@ -181,10 +186,10 @@ func TestCountersAreNotForgotten(t *testing.T) {
 
 func TestApproval(t *testing.T) {
 	approver, _ := Ed25519Key("x", secretOf('a'))
-	approver, _ = Ed25519Key(hexOf(approver.Public()), secretOf('a'))
+	approver, _ = Ed25519Key(hex.EncodeToString(approver.Public()), secretOf('a'))
 	lease, v := chainOf(t, "hmac", 1)
 	v.AppliesCharges = true
-	asks, err := lease.Narrow(Block{Approval: []Demand{{Actions: []string{"repo.read"}, Keys: []Hex{approver.Public()}, Quorum: 1}}})
+	asks, err := lease.Narrow(Block{"approval": []any{Block{"actions": []string{"repo.read"}, "keys": []string{approver.ID()}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +197,7 @@ func TestApproval(t *testing.T) {
 		t.Error(err)
 	}
 	said := first()
-	said.For, said.Budget = unhex(asks.BlockIDs()[1]), map[string]int64{"calls": 1}
+	said["for"], said["budget"] = asks.BlockIDs()[1], Block{"calls": 1}
 	yes, err := Mint(approver, said)
 	if err != nil {
 		t.Fatal(err)
@@ -231,8 +236,8 @@ func TestNothingShowsASecret(t *testing.T) {
 		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "value", value)
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "value", value)
 	}
-	secret := lease.in().t.proof.tag
-	for _, hidden := range []string{body, hexOf(secret), string(secret), "kkkk", "6b6b", "107 107", "0x6b", fmt.Sprint(secret)[1:20]} {
+	secret := lease.in().proof.tag
+	for _, hidden := range []string{body, hex.EncodeToString(secret), string(secret), "kkkk", "6b6b", "107 107", "0x6b", fmt.Sprint(secret)[1:20]} {
 		if strings.Contains(out.String(), hidden) {
 			t.Errorf("%q is shown", hidden)
 		}
@@ -279,7 +284,7 @@ func TestRing(t *testing.T) {
 
 func TestHandlers(t *testing.T) {
 	lease, v := chainOf(t, "hmac", 1)
-	lease, err := lease.Narrow(Block{Extensions: map[string]any{"acme/x": []any{"a", 1}}})
+	lease, err := lease.Narrow(Block{"acme/x": []any{"a", 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,25 +301,5 @@ func TestHandlers(t *testing.T) {
 	v.Handlers["acme/x"] = func(any, Request) bool { panic("x") }
 	if _, err := v.Verify(lease.Token(), asking(), testNow); code(err) != "forbidden acme/x 1" {
 		t.Error(err)
-	}
-}
-
-func benchmark(b *testing.B, alg string, blocks int) {
-	lease, v := chainOf(b, alg, blocks)
-	text, request := lease.Token(), asking()
-	b.ReportAllocs()
-	b.ResetTimer()
-	for i := 0; i < b.N; i++ {
-		if _, err := v.Verify(text, request, testNow); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkVerify(b *testing.B) {
-	for _, alg := range []string{"hmac", "ed25519"} {
-		for _, blocks := range []int{1, 3, 8} {
-			b.Run(fmt.Sprintf("%s/%d", alg, blocks), func(b *testing.B) { benchmark(b, alg, blocks) })
-		}
 	}
 }

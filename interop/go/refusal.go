@@ -1,9 +1,6 @@
 package attenuate
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // NoBlock is the Block of a Refusal that no block of the lease made.
 const NoBlock = -1
@@ -15,45 +12,54 @@ type Refusal struct {
 	Code  string
 	Block int // number of the block that refused, or NoBlock
 
-	Asked, Allowed, WouldPass string // empty where there is nothing to say
+	Asked, Allowed string // empty where there is nothing to say
 }
 
 // Error says the stage, the block and the code, and what is known of the reason.
 func (r *Refusal) Error() string {
-	var out strings.Builder
-	out.WriteString(r.Stage)
+	text := r.Stage
 	if r.Block != NoBlock {
-		fmt.Fprintf(&out, " by block %d", r.Block)
+		text += fmt.Sprintf(" by block %d", r.Block)
 	}
-	out.WriteString(": " + r.Code)
-	for _, part := range [...][2]string{{"asked", r.Asked}, {"allowed", r.Allowed}, {"would pass", r.WouldPass}} {
-		if part[1] != "" {
-			out.WriteString("; " + part[0] + ": " + part[1])
-		}
+	text += ": " + r.Code
+	if r.Asked != "" {
+		text += "; asked: " + r.Asked
 	}
-	return out.String()
+	if r.Allowed != "" {
+		text += "; allowed: " + r.Allowed
+	}
+	return text
 }
 
-func malformed(code, asked string) *Refusal {
-	return &Refusal{Stage: "malformed", Code: code, Block: NoBlock, Asked: asked}
+func malformed(code, asked string) *Refusal { return &Refusal{"malformed", code, NoBlock, asked, ""} }
+
+func untrusted(code, asked string) *Refusal { return &Refusal{"untrusted", code, NoBlock, asked, ""} }
+
+func forbidden(code string, block int, asked, allowed string) *Refusal {
+	return &Refusal{"forbidden", code, block, asked, allowed}
 }
 
-func untrusted(code, asked string) *Refusal {
-	return &Refusal{Stage: "untrusted", Code: code, Block: NoBlock, Asked: asked}
+// need throws what is malformed where something is not so. Readers throw, because every one of their
+// steps can fail in the same way.
+func need(ok bool, code, what string) {
+	if !ok {
+		panic(malformed(code, what))
+	}
 }
 
-func forbidden(code string, block int, asked, allowed, wouldPass string) *Refusal {
-	return &Refusal{"forbidden", code, block, asked, allowed, wouldPass}
+// pass throws a refusal that there is.
+func pass(refusal *Refusal) {
+	if refusal != nil {
+		panic(refusal)
+	}
 }
 
-// caught turns a Refusal that a reader threw into an error; readers throw, because every one of their
-// steps can fail in the same way. Anything else goes on.
+// caught turns a Refusal that was thrown into an error. Anything else goes on.
 func caught(err *error) {
-	switch thrown := recover().(type) {
-	case nil:
-	case *Refusal:
-		*err = thrown
-	default:
+	thrown := recover()
+	if refusal, ok := thrown.(*Refusal); ok {
+		*err = refusal
+	} else if thrown != nil {
 		panic(thrown)
 	}
 }

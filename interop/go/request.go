@@ -9,13 +9,12 @@ import (
 	"attenuate.invalid/attenuate/internal/strict"
 )
 
-const (
-	lower, upper, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
-
-	maxFacts, maxRun, maxName = 256, 8, 128
-)
+const maxFacts, maxRun, maxName = 256, 8, 128
 
 type opaque struct{}
+
+// MarshalJSON writes null.
+func (opaque) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 
 // Opaque is a fact that is there and cannot be told; JSON shows it as null.
 var Opaque = opaque{}
@@ -43,56 +42,48 @@ type segment struct {
 type run []segment
 
 func (r run) String() string {
-	var out strings.Builder
+	parts := make([]string, len(r))
 	for i, part := range r {
-		if i > 0 {
-			out.WriteByte('/')
-		}
-		out.WriteString(part.name)
-		if part.attempt > 0 {
-			out.WriteString("@" + strconv.FormatInt(part.attempt, 10))
+		if parts[i] = part.name; part.attempt > 0 {
+			parts[i] += "@" + strconv.FormatInt(part.attempt, 10)
 		}
 	}
-	return out.String()
+	return strings.Join(parts, "/")
 }
 
 func isRunName(text string) bool { return made(text, maxName, lower+upper+digits+"._:+-") }
 
-func parseRun(text string) (run, error) {
-	out := make(run, 0, maxRun)
-	for more := true; more; {
-		var part string
-		part, text, more = strings.Cut(text, "/")
+// parseRun reads a run as text; it throws.
+func parseRun(text string) (out run) {
+	for _, part := range strings.SplitN(text, "/", maxRun+1) {
 		name, attempt, stated := strings.Cut(part, "@")
-		n := int64(0)
-		if stated {
-			n, _ = strict.Number(attempt).Int()
-			stated = n < 1 || n > strict.SafeInt || !made(attempt, 16, digits) || attempt[0] == '0'
-		}
-		if stated || !isRunName(name) || len(out) == maxRun {
-			return nil, malformed("facts", `a run that is no path such as "agt_1@2/reader@1"`)
-		}
+		n, _ := strconv.ParseInt(attempt, 10, 64)
+		good := !stated || 0 < n && n <= strict.SafeInt && strconv.FormatInt(n, 10) == attempt
+		need(good && isRunName(name), "facts", `a run that is no path such as "agt_1@2/reader@1"`)
 		out = append(out, segment{name, n})
 	}
-	return out, nil
-}
-
-func (r *reader) run() run {
-	out := list(r, func(r *reader) (s segment) {
-		n := r.some(majorArray, "a segment")
-		s.name = r.text()
-		r.need(n <= 2 && isRunName(s.name), "shape", "another segment of a run")
-		if n == 2 {
-			s.attempt = r.int(1, strict.SafeInt)
-		}
-		return s
-	})
-	r.need(len(out) <= maxRun, "shape", "a run of more than 8 segments")
+	need(len(out) <= maxRun, "facts", "a run of more than 8 segments")
 	return out
 }
 
+func (r *reader) run() run {
+	out := list(r, (*reader).segment)
+	need(len(out) <= maxRun, "shape", "a run of more than 8 segments")
+	return out
+}
+
+func (r *reader) segment() (s segment) {
+	n := r.count(majorArray, 1)
+	s.name = r.text()
+	need(n <= 2 && isRunName(s.name), "shape", "another segment of a run")
+	if n == 2 {
+		s.attempt = r.int(1, strict.SafeInt)
+	}
+	return s
+}
+
 func isAction(text string) bool {
-	return text != "" && len(text) <= maxName && !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '}' || c == '*' })
+	return within(text, '!', '}') && !strings.Contains(text, "*")
 }
 
 func isPattern(text string) bool {
@@ -114,56 +105,49 @@ func takes(patterns []string, action string) bool {
 	return false
 }
 
-// asked is a request that was checked, and everything else that the steps look at.
-type asked struct {
+// matter is a token, the request and all that the steps look at with them.
+type matter struct {
 	Request
-	verifier *Verifier
-	run      run
-	facts    Facts // string, int64, bool, Opaque or []any of these
-	vague    bool  // a fact or an element of one is Opaque
-	now      int64
+	*Verifier
+	t     *token
+	asks  string // of an approval: the id of the block that asks
+	run   run    // the request's, or the blocks'
+	facts Facts  // string, int64, bool, Opaque or []any of these
+	vague bool   // a fact or an element of one is Opaque
+	now   int64
 }
 
-// check makes the asked of a request (V1, V2).
-func (v *Verifier) check(request Request, now int64) (a *asked, err error) {
-	defer caught(&err)
-	a = &asked{Request: request, verifier: v, facts: make(Facts, len(request.Facts)), now: now}
-	need := func(ok bool, what string) {
-		if !ok {
-			panic(malformed("facts", what))
-		}
-	}
-	need(v.Audience != "" && utf8.ValidString(v.Audience), "a verifier without an audience")
-	need(0 <= v.Leeway && v.Leeway <= 60, "a leeway that is not from 0 to 60 seconds")
-	need(0 <= v.MaxLifetime && v.MaxLifetime <= strict.SafeInt, "a negative MaxLifetime")
-	need(0 <= now && now <= strict.SafeInt, "a time that is not seconds since 1970")
-	need(isAction(request.Action), "an action that is not 1 to 128 characters of ASCII without space, * and ~")
-	need(request.Binding == nil || len(request.Binding) == 32, "a binding that is not 32 bytes")
-	need(request.Run != "" || v.AllowUnstatedRun, "a request without a run; state it, or set AllowUnstatedRun")
+// check makes the matter of a request (V1, V2); it throws.
+func (v *Verifier) check(request Request, now int64) *matter {
+	m := &matter{Request: request, Verifier: v, facts: make(Facts, len(request.Facts)), now: now}
+	must := func(ok bool, what string) { need(ok, "facts", what) }
+	must(v.Audience != "" && utf8.ValidString(v.Audience), "a verifier without an audience")
+	must(0 <= v.Leeway && v.Leeway <= 60, "a leeway that is not from 0 to 60 seconds")
+	must(0 <= v.MaxLifetime && v.MaxLifetime <= strict.SafeInt, "a negative MaxLifetime")
+	must(0 <= now && now <= strict.SafeInt, "a time that is not seconds since 1970")
+	must(isAction(request.Action), "an action that is not 1 to 128 characters of ASCII without space, * and ~")
+	must(request.Binding == nil || len(request.Binding) == 32, "a binding that is not 32 bytes")
+	must(request.Run != "" || v.AllowUnstatedRun, "a request without a run; state it, or set AllowUnstatedRun")
 	if request.Run != "" {
-		if a.run, err = parseRun(request.Run); err != nil {
-			return nil, err
-		}
+		m.run = parseRun(request.Run)
 	}
 	for unit, cost := range request.Cost {
-		need(utf8.ValidString(unit) && 0 <= cost && cost <= strict.SafeInt, "a cost that is not from 0 to 2^53-1")
-		need(unit != "calls" || cost == 1, "a cost of calls that is not 1: a request is one call")
+		must(utf8.ValidString(unit) && 0 <= cost && cost <= strict.SafeInt, "a cost that is not from 0 to 2^53-1")
+		must(unit != "calls" || cost == 1, "a cost of calls that is not 1: a request is one call")
 	}
-	if len(request.Facts) > maxFacts {
-		return nil, malformed("too_large", "more than 256 facts")
-	}
+	need(len(request.Facts) <= maxFacts, "too_large", "more than 256 facts")
 	for name, value := range request.Facts {
-		fact, ok := a.fact(value, true)
+		fact, ok := m.fact(value, true)
 		if !ok || !utf8.ValidString(name) {
-			return nil, malformed("facts", fmt.Sprintf("fact %.80q is a %T; give string, int, int64, bool, Opaque or up to 256 of these", name, value))
+			panic(malformed("facts", fmt.Sprintf("%.80q as a %T, which is no fact, or text that is not Unicode", name, value)))
 		}
-		a.facts[name] = fact
+		m.facts[name] = fact
 	}
-	return a, nil
+	return m
 }
 
 // fact returns a value as a fact.
-func (a *asked) fact(value any, lists bool) (any, bool) {
+func (m *matter) fact(value any, lists bool) (fact any, ok bool) {
 	switch value := value.(type) {
 	case string:
 		return value, utf8.ValidString(value)
@@ -172,29 +156,26 @@ func (a *asked) fact(value any, lists bool) (any, bool) {
 	case int64, bool:
 		return value, true
 	case opaque:
-		a.vague = true
+		m.vague = true
 		return value, true
 	case []string:
-		return a.list(len(value), func(i int) any { return value[i] }, lists)
+		return m.fact(anys(value), lists)
 	case []int64:
-		return a.list(len(value), func(i int) any { return value[i] }, lists)
+		return m.fact(anys(value), lists)
 	case []any:
-		return a.list(len(value), func(i int) any { return value[i] }, lists)
+		out, good := make([]any, len(value)), lists && len(value) <= maxFacts
+		for i := 0; i < len(value) && good; i++ {
+			out[i], good = m.fact(value[i], false)
+		}
+		return out, good
 	}
 	return nil, false
 }
 
-func (a *asked) list(n int, at func(int) any, lists bool) (any, bool) {
-	if !lists || n > maxFacts {
-		return nil, false
+func anys[T any](values []T) []any {
+	out := make([]any, len(values))
+	for i := range values {
+		out[i] = values[i]
 	}
-	out := make([]any, n)
-	for i := range out {
-		fact, ok := a.fact(at(i), false)
-		if !ok {
-			return nil, false
-		}
-		out[i] = fact
-	}
-	return out, true
+	return out
 }

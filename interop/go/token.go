@@ -20,6 +20,7 @@ const (
 	maxBlockSize = 4096
 	maxUnits     = 32
 	idSize       = 16
+	keySize      = 32
 )
 
 // The labels of specs/token.md, chains.
@@ -29,159 +30,152 @@ const (
 	labelCall, labelHTTP               = "attenuate/1 call\x00", "attenuate/1 http\x00"
 )
 
-const (
-	bearer = iota
-	sealed
-	bound
-)
+const bearer, sealed, bound = 0, 1, 2 // as on the wire
 
 var proofNames = [...]string{"bearer", "sealed", "bound"}
 
 // proof ends a token; tag is the secret, the seal or the tag of a bound use.
 type proof struct {
-	kind                int
-	iat                 int64
-	nonce, binding, tag []byte
+	kind           int64
+	iat            int64
+	nonce, binding string
+	tag            []byte
 }
 
 // token is what a text says (V1, V2); nothing of it is believed before V5.
 type token struct {
-	header []byte
+	header string
 	alg    int64
 	keyID  string
+	raws   []string // of the blocks, as they are in the token
 	blocks []block
-	hashes [][32]byte // h[0] to h[n]
-	sigs   [][]byte
+	hashes [][32]byte // h[-1] to h[n]
+	sigs   []string
 	proof  proof
 }
 
-func hexOf(b []byte) string { return hex.EncodeToString(b) }
-
-func hash(label string, before, last []byte) [32]byte {
+func hash(label string, before []byte, last string) [32]byte {
 	message := append(make([]byte, 0, 512), label...) // on the stack for all but long blocks
 	return sha256.Sum256(append(append(message, before...), last...))
 }
 
-// ids returns the name of each block: the first 16 bytes of its hash, in hex.
+// hash returns h[i].
+func (t *token) hash(i int) []byte { return t.hashes[i+1][:] }
+
+// id returns the name of block i.
+func (t *token) id(i int) []byte { return t.hashes[i+1][:idSize] }
+
 func (t *token) ids() []string {
-	out := make([]string, len(t.hashes))
-	for i := range t.hashes {
-		out[i] = hexOf(t.hashes[i][:idSize])
+	out := make([]string, len(t.blocks))
+	for i := range out {
+		out[i] = hex.EncodeToString(t.id(i))
 	}
 	return out
 }
 
-func (t *token) tip() []byte { return t.hashes[len(t.hashes)-1][:] }
+func (t *token) tip() []byte { return t.hash(len(t.blocks) - 1) }
 
-// parseWhole reads a token and the approvals after it.
-func parseWhole(text string) (t *token, approvals []*token, err error) {
-	defer caught(&err)
-	if len(text) > maxWhole {
-		return nil, nil, malformed("too_large", "a token and approvals of more than 16384 characters")
+// parseWhole reads a token and the approvals after it; it throws.
+func parseWhole(text string) (t *token, approvals []*token) {
+	need(len(text) <= maxWhole, "too_large", "a token and approvals of more than 16384 characters")
+	parts := strings.Split(text, "~")
+	need(len(parts) <= 1+maxApprovals, "too_large", "more than 4 approvals")
+	for _, part := range parts {
+		approvals = append(approvals, readToken(part))
 	}
-	first, rest, more := strings.Cut(text, "~")
-	if more && strings.Count(rest, "~") >= maxApprovals {
-		return nil, nil, malformed("too_large", "more than 4 approvals")
-	}
-	t = readToken(first)
-	for more {
-		first, rest, more = strings.Cut(rest, "~")
-		approvals = append(approvals, readToken(first))
-	}
-	return t, approvals, nil
+	return approvals[0], approvals[1:]
 }
 
 // readToken reads one token's text; it throws.
 func readToken(text string) *token {
-	if len(text) > maxText {
-		panic(malformed("too_large", "a token of more than 8192 characters"))
-	}
+	need(len(text) <= maxText, "too_large", "a token of more than 8192 characters")
 	body, found := strings.CutPrefix(text, prefix)
 	data, err := base64.RawURLEncoding.Strict().DecodeString(body)
-	if !found || err != nil || strings.ContainsAny(body, "\r\n") { // the decoder skips line ends
-		panic(malformed("text", "other text than lease1_ and unpadded base64url"))
-	}
-	r := newReader(data)
-	r.need(r.count(majorArray, "a frame") == 4, "shape", "another frame")
-	header := r.within(0, maxText)
-	t := &token{header: header.b}
-	t.readHeader(&header)
-	raws := r.strings(0, maxText)
-	for _, sig := range r.strings(64, 64) {
-		t.sigs = append(t.sigs, sig.b)
-	}
+	odd := !found || err != nil || strings.Contains(body, "\r") || strings.Contains(body, "\n") // which it skips
+	need(!odd, "text", "other text than lease1_ and unpadded base64url")
+	r := &reader{s: string(data)}
+	need(r.count(majorArray, 4) == 4, "shape", "another frame")
+	t := &token{header: r.bytes(0, maxText)}
+	t.readHeader(&reader{s: t.header})
+	t.raws = r.parts(0, maxText)
+	t.sigs = r.parts(64, 64)
 	wanted := 0
 	if t.alg == algEd25519 {
-		wanted = len(raws)
+		wanted = len(t.raws)
 	}
-	r.need(len(raws) > 0 && len(t.sigs) == wanted, "shape", "another number of blocks or signatures")
+	need(len(t.raws) > 0 && len(t.sigs) == wanted, "shape", "another number of blocks or signatures")
 	t.readProof(r)
 	r.end()
-	h, units := hash(labelHeader, nil, t.header), 0
-	t.blocks, t.hashes = make([]block, len(raws)), make([][32]byte, len(raws))
-	for i := range raws {
-		t.blocks[i].readFrom(&raws[i], i, t.alg)
+	units := 0
+	t.blocks, t.hashes = make([]block, len(t.raws)), make([][32]byte, len(t.raws)+1)
+	t.hashes[0] = hash(labelHeader, nil, t.header)
+	for i, raw := range t.raws {
+		t.blocks[i].read(&reader{s: raw}, i, t.alg)
+		t.hashes[i+1] = hash(labelBlock, t.hashes[i][:], raw)
 		units += len(t.blocks[i].budget)
-		h = hash(labelBlock, h[:], raws[i].b)
-		t.hashes[i] = h
 	}
-	r.need(units <= maxUnits, "too_large", "more than 32 budget units")
+	need(units <= maxUnits, "too_large", "more than 32 budget units")
 	return t
 }
 
 func (t *token) readHeader(r *reader) {
-	r.need(r.count(majorArray, "a header") == 3, "shape", "another header")
-	r.int(1, 1)
-	t.alg = r.int(algEd25519, algHMAC)
-	r.need(t.alg == algHMAC || t.alg == algEd25519, "shape", "another algorithm")
-	t.keyID = r.text()
-	r.need(isKeyID(t.keyID), "shape", "another key id")
+	need(r.count(majorArray, 3) == 3 && r.integer() == 1, "shape", "another header")
+	t.alg, t.keyID = r.integer(), r.text()
+	need(t.alg == algHMAC || t.alg == algEd25519, "shape", "another algorithm")
+	need(isKeyID(t.keyID), "shape", "another key id")
 	r.end()
 }
 
-func isKeyID(text string) bool {
-	return text != "" && len(text) <= 128 && !strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' })
+func isKeyID(text string) bool { return within(text, ' ', '~') }
+
+// within says whether text is 1 to 128 characters from one to another.
+func within(text string, first, last rune) bool {
+	odd := func(c rune) bool { return c < first || c > last }
+	return text != "" && len(text) <= maxName && !strings.ContainsFunc(text, odd)
 }
 
-// within returns a reader of what a byte string holds.
-func (r *reader) within(least, most int) reader {
-	data := r.bytes(least, most)
-	return reader{b: data, s: r.s[r.i-len(data) : r.i]}
-}
-
-func (r *reader) strings(least, most int) []reader {
-	n := r.count(majorArray, "an array of byte strings")
-	r.need(n <= maxBlocks, "too_large", "more than 16 blocks or signatures")
-	out := make([]reader, n)
+// parts reads an array of byte strings, which may be empty.
+func (r *reader) parts(least, most int) []string {
+	n := r.count(majorArray, 0)
+	need(n <= maxBlocks, "too_large", "more than 16 blocks or signatures")
+	out := make([]string, n)
 	for i := range out {
-		out[i] = r.within(least, most)
+		out[i] = r.bytes(least, most)
 	}
 	return out
 }
 
 func (t *token) readProof(r *reader) {
-	size, parts := 32, r.count(majorArray, "a proof")
-	if t.alg == algEd25519 {
+	parts, p := r.count(majorArray, 2), &t.proof
+	p.kind = r.int(bearer, bound)
+	if p.kind == bound {
+		need(parts == 5, "shape", "another proof")
+		p.iat, p.nonce, p.binding = r.int(0, math.MaxInt64), r.bytes(16, 16), r.bytes(32, 32)
+	} else {
+		need(parts == 2, "shape", "another proof")
+	}
+	size := 32
+	if t.alg == algEd25519 && p.kind != bearer {
 		size = 64
 	}
-	p := &t.proof
-	p.kind = int(r.int(bearer, bound))
-	switch {
-	case p.kind == bearer && parts == 2:
-		size = 32
-	case p.kind == bound && parts == 5:
-		p.iat, p.nonce, p.binding = r.int(0, math.MaxInt64), r.bytes(16, 16), r.bytes(32, 32)
-	default:
-		r.need(p.kind == sealed && parts == 2, "shape", "another proof")
-	}
-	p.tag = r.bytes(size, size)
+	p.tag = []byte(r.bytes(size, size))
 }
 
-// writeToken returns the text of a token whose blocks are still bytes.
-func writeToken(header []byte, raws, sigs []any, p proof) string {
-	end := []any{int64(p.kind), p.tag}
+// text returns the text form.
+func (t *token) text() string {
+	p := &t.proof
+	end := []any{p.kind, p.tag}
 	if p.kind == bound {
-		end = []any{int64(bound), p.iat, p.nonce, p.binding, p.tag}
+		end = []any{p.kind, p.iat, []byte(p.nonce), []byte(p.binding), p.tag}
 	}
-	return prefix + base64.RawURLEncoding.EncodeToString(appendCBOR(nil, []any{header, raws, sigs, end}))
+	frame := appendCBOR(nil, []any{[]byte(t.header), byteStrings(t.raws), byteStrings(t.sigs), end})
+	return prefix + base64.RawURLEncoding.EncodeToString(frame)
+}
+
+func byteStrings(values []string) []any {
+	out := make([]any, len(values))
+	for i := range values {
+		out[i] = []byte(values[i])
+	}
+	return out
 }

@@ -48,47 +48,28 @@ type Verified struct {
 
 // Verify says that a token, with its approvals, allows a request at a time in seconds since 1970, or why
 // it does not. Every error is a *Refusal.
-func (v *Verifier) Verify(text string, request Request, now int64) (*Verified, error) {
-	a, err := v.check(request, now)
-	if err != nil {
-		return nil, err
-	}
-	t, approvals, err := parseWhole(text)
-	if err != nil {
-		return nil, err
-	}
-	alg, key, refusal := v.Ring.find(t, v.Audience)
-	if refusal == nil && alg != t.alg {
-		refusal = untrusted("algorithm", "another algorithm than the key's")
-	}
-	if refusal == nil && key == nil { // V3: an audience key of another service
-		refusal = forbidden("audience", 0, v.Audience, "the service that the key id names", "")
-	}
-	if refusal == nil {
-		refusal = a.authentic(t, key)
-	}
-	if refusal != nil {
-		return nil, refusal
-	}
-	m := &matter{asked: a, t: t, run: a.run}
+func (v *Verifier) Verify(text string, request Request, now int64) (verified *Verified, err error) {
+	defer caught(&err)
+	m := v.check(request, now)
+	t, approvals := parseWhole(text)
+	m.t = t
 	if m.run == nil {
 		m.run = runOf(t.blocks)
 	}
-	if refusal = m.cleared(); refusal != nil {
-		return nil, refusal
-	}
-	counted, refusal := m.approved(approvals)
-	if refusal != nil {
-		return nil, refusal
-	}
-	out := &Verified{t.ids(), nil, t.keyID, proofNames[t.proof.kind], m.run.String(), t.blocks[0].notes, t.expiry(), m.charges()}
+	key, refusal := m.key()
+	pass(refusal)
+	pass(m.authentic(key))
+	pass(m.cleared())
+	counted := m.approved(approvals)
+	out := &Verified{BlockIDs: t.ids(), KeyID: t.keyID, Proof: proofNames[t.proof.kind], Run: m.run.String(),
+		Notes: t.blocks[0].notes, Expires: t.ends(0)[len(t.blocks)-1], Charges: m.charges()}
 	for _, approval := range counted {
 		out.Approvals = append(out.Approvals, approval.t.ids())
 		out.Charges = append(out.Charges, approval.charges()...)
 	}
-	if !v.AppliesCharges && len(out.Counters()) > 0 {
-		asked := "a lease with a counter: " + out.Counters()[0].Kind
-		return nil, &Refusal{"unavailable", "store", NoBlock, asked, "a verifier whose caller applies charges", "AppliesCharges, once they are applied"}
+	if counters := out.Counters(); !v.AppliesCharges && len(counters) > 0 {
+		asked := "a lease with a counter: " + counters[0].Kind
+		return nil, &Refusal{"unavailable", "store", NoBlock, asked, "AppliesCharges, by a caller that applies them"}
 	}
 	return out, nil
 }
@@ -108,18 +89,19 @@ func mac(key []byte, label string, message []byte) []byte {
 }
 
 // authentic checks links and proof under a key (V4, V5).
-func (a *asked) authentic(t *token, last []byte) *Refusal {
+func (m *matter) authentic(last []byte) *Refusal {
+	t, p := m.t, &m.t.proof
 	for i := range t.blocks {
 		if t.alg == algHMAC { // the links of this chain have nothing to compare: the proof shows them
-			last = mac(last, labelLink, t.hashes[i][:])
+			last = mac(last, labelLink, t.hash(i))
 			continue
 		}
-		if !verifySignature(last, t.sigs[i], append([]byte(labelLink), t.hashes[i][:]...)) {
+		if !verifySignature(last, []byte(t.sigs[i]), append([]byte(labelLink), t.hash(i)...)) {
 			return untrusted("signature", "a block that its key did not sign")
 		}
-		last = t.blocks[i].nextKey
+		last = []byte(t.blocks[i].nextKey)
 	}
-	p, good := &t.proof, false
+	good := false
 	switch message := p.message(t.tip()); {
 	case p.kind == bearer && t.alg == algHMAC:
 		good = hmac.Equal(last, p.tag)
@@ -130,14 +112,14 @@ func (a *asked) authentic(t *token, last []byte) *Refusal {
 	default:
 		good = verifySignature(last, p.tag, message)
 	}
-	switch age := a.now - p.iat; {
+	switch age := m.now - p.iat; {
 	case !good:
 		return untrusted("proof", "a proof that is not of this chain")
 	case p.kind != bound:
-	case !hmac.Equal(a.Binding, p.binding):
-		return forbidden("binding", NoBlock, "another call, or none that is known", "the call that it was presented for", "")
+	case !hmac.Equal(m.Binding, []byte(p.binding)):
+		return forbidden("binding", NoBlock, "another call, or none that is known", "the call that it was presented for")
 	case age > skew || age < -skew:
-		return forbidden("stale_proof", NoBlock, "a proof of another time", "60 seconds to either side", "a lease presented anew")
+		return forbidden("stale_proof", NoBlock, "a proof of another time", "60 seconds to either side")
 	}
 	return nil
 }
@@ -151,52 +133,53 @@ func (p *proof) message(tip []byte) []byte {
 	return append(append(out, p.nonce...), p.binding...)
 }
 
-// approved returns the approvals that count, in the order in which they are charged, or what is not met (V8).
-func (m *matter) approved(attached []*token) (counted []*matter, refusal *Refusal) {
+// approved returns the approvals that count, each once for each block, in the order in which they are
+// charged (V8). It throws where a demand is not met.
+func (m *matter) approved(attached []*token) (counted []*matter) {
 	for i := range m.t.blocks {
-		good := make(map[int]*matter) // by number; nil where it does not count for this block
-		charged := make(map[int]bool)
+		var looked map[*token]*matter // nil where it does not count for this block
 		for _, d := range m.t.blocks[i].approval {
 			if !takes(d.patterns, m.Action) {
 				continue
 			}
-			signed := make(map[string]int)
-			for number, t := range attached {
-				if _, again := signed[t.keyID]; again || len(signed) == d.quorum || !slices.Contains(d.keys, t.keyID) {
+			if looked == nil {
+				looked = make(map[*token]*matter)
+			}
+			signed := make(map[string]bool)
+			for _, t := range attached {
+				if len(signed) == d.quorum || signed[t.keyID] || !slices.Contains(d.keys, t.keyID) {
 					continue
 				}
-				if _, known := good[number]; !known {
-					good[number] = m.approval(t, m.t.hashes[i][:idSize])
+				approval, known := looked[t]
+				if !known {
+					approval = m.approval(t, string(m.t.id(i)))
+					looked[t] = approval
 				}
-				if good[number] != nil {
-					signed[t.keyID] = number
+				if approval != nil {
+					signed[t.keyID] = true
+					if !slices.Contains(counted, approval) {
+						counted = append(counted, approval)
+					}
 				}
 			}
 			if len(signed) < d.quorum {
-				return nil, forbidden("approval", i, m.Action, "with the approval of more of its approvers", "attach what they signed for this block")
-			}
-			for number := range attached {
-				if at, used := signed[attached[number].keyID]; used && at == number && !charged[number] {
-					charged[number] = true
-					counted = append(counted, good[number])
-				}
+				panic(forbidden("approval", i, m.Action, "with more of the approvals that this block asks for"))
 			}
 		}
 	}
-	return counted, nil
+	return counted
 }
 
 // approval returns an attached approval that counts for the block of an id, or nil.
-func (m *matter) approval(t *token, id []byte) *matter {
-	key, err := hex.DecodeString(t.keyID)
-	calls := slices.ContainsFunc(t.blocks[0].budget, func(l limit) bool { return l.unit == "calls" })
+func (m *matter) approval(t *token, id string) *matter {
+	root, own := &t.blocks[0], *m
+	own.t, own.asks = t, id
+	calls := slices.ContainsFunc(root.budget, func(l limit) bool { return l.unit == "calls" })
 	asks := slices.ContainsFunc(t.blocks, func(b block) bool { return b.approval != nil })
-	if err != nil || t.alg != algEd25519 || t.proof.kind == bearer || !calls || asks || string(t.blocks[0].asker) != string(id) {
+	key, err := hex.DecodeString(t.keyID)
+	if err != nil || t.alg != algEd25519 || t.proof.kind == bearer || !calls || asks || root.asker != id ||
+		own.authentic(key) != nil || own.cleared() != nil {
 		return nil
 	}
-	own := &matter{asked: m.asked, t: t, run: m.run, asks: id}
-	if m.authentic(t, key) != nil || own.cleared() != nil {
-		return nil
-	}
-	return own
+	return &own
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,13 +21,12 @@ func main() {
 		if len(line) == 0 && err == io.EOF {
 			return
 		}
-		value, fault := strict.Parse(line)
-		if fault == strict.ErrSyntax {
-			fmt.Fprintf(os.Stderr, "line %d is not JSON\n", number)
+		said, err := answer(line)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "line %d: %v\n", number, err)
 			os.Exit(1)
 		}
-		members, _ := value.(object)
-		out.Write(append(strict.Append(nil, answer(members)), '\n'))
+		out.Write(append(said, '\n'))
 		if out.Flush() != nil {
 			os.Exit(1)
 		}
@@ -35,8 +35,31 @@ func main() {
 
 type object = map[string]any
 
-// answer answers one line; nil stands for a line that is no object, or one with two meanings.
-func answer(line object) (result object) {
+// line has the members of a line, and each of them as it is written.
+type line struct {
+	object
+	raw map[string]json.RawMessage
+}
+
+// answer answers the text of one line; only what is no JSON is an error.
+func answer(text []byte) ([]byte, error) {
+	value, fault := strict.Parse(text)
+	if fault == strict.ErrSyntax {
+		return nil, fault
+	}
+	read := line{}
+	read.object, _ = value.(object) // none for a line that is no object, or one with two meanings
+	if read.object != nil {
+		if err := json.Unmarshal(text, &read.raw); err != nil {
+			return nil, err
+		}
+	}
+	out, _ := strict.Append(nil, done(read))
+	return out, nil
+}
+
+// done does what a line asks for.
+func done(line line) (result object) {
 	defer func() {
 		var refusal *attenuate.Refusal
 		switch thrown := recover().(type) {
@@ -55,7 +78,7 @@ func answer(line object) (result object) {
 			panic(thrown)
 		}
 	}()
-	name, _ := line["op"].(string)
+	name, _ := line.object["op"].(string)
 	op := ops[name]
 	require(op != nil)
 	return op(line)
@@ -81,7 +104,7 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-var ops = map[string]func(object) object{
+var ops = map[string]func(line) object{
 	"verify": verify, "mint": mint, "narrow": narrow, "seal": seal, "present": present, "inspect": inspect,
 	"audience_key": audienceKey, "call_binding": callBinding, "http_binding": httpBinding, "flatten": flatten,
 }

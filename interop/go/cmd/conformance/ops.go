@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"attenuate.invalid/attenuate"
-	"attenuate.invalid/attenuate/internal/strict"
+	"attenuate.invalid/attenuate/internal/source"
 )
 
 // --- members of a line; each throws ---
@@ -36,9 +36,9 @@ func known(line object, names ...string) object {
 }
 
 func integer(value any) int64 {
-	number, _ := value.(strict.Number)
-	n, ok := number.Int()
-	require(ok)
+	number, _ := value.(json.Number)
+	n, err := number.Int64()
+	require(err == nil)
 	return n
 }
 
@@ -71,14 +71,14 @@ func runOf(value any) string {
 
 // --- verify ---
 
-func verify(line object) object {
-	asked := known(get[object](line, "request"), "run", "audience", "action", "facts", "cost", "binding")
-	options := maybe[object](line, "options")
+func verify(line line) object {
+	asked := known(get[object](line.object, "request"), "run", "audience", "action", "facts", "cost", "binding")
+	options := maybe[object](line.object, "options")
 	for name, value := range options {
 		require(value == nil || name == "max_lifetime" || name == "leeway")
 	}
 	verifier := attenuate.Verifier{
-		Ring: ring(get[[]any](line, "keys")), Audience: get[string](asked, "audience"),
+		Ring: ring(get[[]any](line.object, "keys")), Audience: get[string](asked, "audience"),
 		AllowUnstatedRun: true, AppliesCharges: true,
 	}
 	if options["leeway"] != nil {
@@ -103,12 +103,8 @@ func verify(line object) object {
 	if asked["binding"] != nil {
 		request.Binding = data(asked, "binding", 32)
 	}
-	verified := must(verifier.Verify(get[string](line, "token"), request, integer(line["now"])))
-	charges := make([]any, len(verified.Charges))
-	for i, charge := range verified.Charges {
-		charges[i] = json.RawMessage(must(charge.MarshalJSON()))
-	}
-	return object{"ok": true, "block_ids": texts(verified.BlockIDs), "charges": charges}
+	verified := must(verifier.Verify(get[string](line.object, "token"), request, integer(line.object["now"])))
+	return object{"ok": true, "block_ids": verified.BlockIDs, "charges": verified.Charges}
 }
 
 func ring(rows []any) *attenuate.Ring {
@@ -129,7 +125,7 @@ func fact(value any) any {
 	switch value := value.(type) {
 	case nil:
 		return attenuate.Opaque
-	case strict.Number:
+	case json.Number:
 		return integer(value)
 	case []any:
 		out := make([]any, len(value))
@@ -141,127 +137,98 @@ func fact(value any) any {
 	return value // text, a boolean, or an object, which is none
 }
 
-func texts(values []string) []any {
-	out := make([]any, len(values))
-	for i := range values {
-		out[i] = values[i]
-	}
-	return out
-}
-
 // --- mint, narrow, seal, present, inspect ---
 
 func told(lease *attenuate.Lease, err error) object {
 	return object{"token": must(lease, err).Token()}
 }
 
-func mint(line object) object {
-	newKey, blocks := attenuate.HMACKey, get[[]any](line, "blocks")
-	alg, seeds := integer(line["alg"]), []any(nil)
+func mint(line line) object {
+	newKey, alg := attenuate.HMACKey, integer(line.object["alg"])
+	var blocks []json.RawMessage
+	require(json.Unmarshal(line.raw["blocks"], &blocks) == nil && len(blocks) > 0)
+	seeds := make([]any, len(blocks))
 	if alg == -19 {
-		newKey, seeds = attenuate.Ed25519Key, get[[]any](line, "seeds")
+		newKey, seeds = attenuate.Ed25519Key, get[[]any](line.object, "seeds")
 		require(len(seeds) == len(blocks))
 	}
-	require((alg == 5 || alg == -19) && len(blocks) > 0)
-	key := must(newKey(get[string](line, "key_id"), data(line, "key", 32)))
+	require(alg == 5 || alg == -19)
+	key := must(newKey(get[string](line.object, "key_id"), data(line.object, "key", 32)))
 	var lease *attenuate.Lease
 	for i, block := range blocks {
-		random := bytes.NewReader(nil)
-		if alg == -19 {
-			random = seed(alg, seeds[i])
-		}
+		draw(alg, seeds[i])
 		if i == 0 {
-			lease = must(attenuate.MintFrom(random, key, raw(block)))
+			lease = must(attenuate.Mint(key, block))
 		} else {
-			lease = must(lease.NarrowFrom(random, raw(block)))
+			lease = must(lease.Narrow(block))
 		}
 	}
 	return object{"token": lease.Token()}
 }
 
-// seed returns the randomness of a block: the seed of its next key, and nothing for a nonce, so that a
-// block without one is refused.
-func seed(alg int64, value any) *bytes.Reader {
-	if alg == 5 {
-		return bytes.NewReader(nil)
+// draw sets what is drawn for a block: the seed of its next key, and nothing for a nonce, so that a block
+// without one is refused.
+func draw(alg int64, seed any) {
+	drawn := []byte(nil)
+	if alg == -19 {
+		drawn = data(object{"seed": seed}, "seed", 32)
 	}
-	return bytes.NewReader(data(object{"seed": value}, "seed", 32))
+	source.Random = bytes.NewReader(drawn)
 }
 
-func raw(value any) json.RawMessage { return strict.Append(nil, value) }
+func held(line line) *attenuate.Lease {
+	return must(attenuate.Parse(get[string](line.object, "token")))
+}
 
-func held(line object) *attenuate.Lease { return must(attenuate.Parse(get[string](line, "token"))) }
-
-func narrow(line object) object {
+func narrow(line line) object {
 	lease := held(line)
-	return told(lease.NarrowFrom(seed(lease.Alg(), line["seed"]), raw(line["block"])))
-}
-
-func seal(line object) object { return told(held(line).Seal()) }
-
-func present(line object) object {
-	nonce := bytes.NewReader(data(line, "nonce", 16))
-	return told(held(line).PresentFrom(nonce, data(line, "binding", 32), integer(line["iat"])))
-}
-
-func inspect(line object) object {
-	lease := held(line)
-	blocks := make([]any, len(lease.BlockIDs()))
-	for i, block := range lease.Blocks() {
-		blocks[i] = block
+	if lease.Proof() == "bearer" { // no other is narrowed, whatever the block and the seed are
+		draw(lease.Alg(), line.object["seed"])
 	}
+	return told(lease.Narrow(line.raw["block"]))
+}
+
+func seal(line line) object { return told(held(line).Seal()) }
+
+func present(line line) object {
+	source.Random = bytes.NewReader(data(line.object, "nonce", 16))
+	return told(held(line).Present(data(line.object, "binding", 32), integer(line.object["iat"])))
+}
+
+func inspect(line line) object {
+	lease := held(line)
 	return object{
 		"alg": lease.Alg(), "key_id": lease.KeyID(), "proof": lease.Proof(),
-		"blocks": blocks, "block_ids": texts(lease.BlockIDs()),
+		"blocks": lease.Blocks(), "block_ids": lease.BlockIDs(),
 	}
 }
 
 // --- keys, bindings, facts ---
 
-func audienceKey(line object) object {
-	key := must(attenuate.AudienceKey(data(line, "key", 32), get[string](line, "audience")))
+func audienceKey(line line) object {
+	key := must(attenuate.AudienceKey(data(line.object, "key", 32), get[string](line.object, "audience")))
 	return object{"key": hex.EncodeToString(key)}
 }
 
-func callBinding(line object) object {
-	args, stated := line["args"]
-	require(stated)
-	audience, action := get[string](line, "audience"), get[string](line, "action")
-	return bindingOf(attenuate.CallBinding(audience, runOf(line["run"]), action, raw(args)))
+func callBinding(line line) object {
+	audience, action := get[string](line.object, "audience"), get[string](line.object, "action")
+	return bindingOf(attenuate.CallBinding(audience, runOf(line.object["run"]), action, line.raw["args"]))
 }
 
-func httpBinding(line object) object {
+func httpBinding(line line) object {
 	var body []byte
-	if line["body"] != nil {
-		body = data(line, "body", -1)
+	if line.object["body"] != nil {
+		body = data(line.object, "body", -1)
 	}
-	return bindingOf(attenuate.HTTPBinding(get[string](line, "audience"), runOf(line["run"]), get[string](line, "method"),
-		get[string](line, "scheme"), get[string](line, "authority"), get[string](line, "target"), body))
+	text := func(name string) string { return get[string](line.object, name) }
+	return bindingOf(attenuate.HTTPBinding(text("audience"), runOf(line.object["run"]), text("method"), text("scheme"),
+		text("authority"), text("target"), body))
 }
 
 func bindingOf(binding []byte, err error) object {
 	return object{"binding": hex.EncodeToString(must(binding, err))}
 }
 
-func flatten(line object) object {
-	facts := must(attenuate.Flatten(raw(get[object](line, "args"))))
-	return object{"facts": plain(map[string]any(facts))}
-}
-
-// plain returns facts as JSON, null for what is opaque.
-func plain(value any) any {
-	switch value := value.(type) {
-	case map[string]any:
-		for name := range value {
-			value[name] = plain(value[name])
-		}
-	case []any:
-		for i := range value {
-			value[i] = plain(value[i])
-		}
-	}
-	if value == attenuate.Opaque {
-		return nil
-	}
-	return value
+func flatten(line line) object {
+	return object{"facts": object(must(attenuate.Flatten(line.raw["args"])))}
 }

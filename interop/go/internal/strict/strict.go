@@ -1,9 +1,12 @@
-// Package strict reads JSON that has one meaning, and writes it: a member name twice, NaN, Infinity
-// and nesting without end are refused, and a number keeps its text.
+// Package strict reads JSON that has one meaning, and writes it: a member name twice and nesting
+// without end are refused, and a number keeps its text.
 package strict
 
 import (
+	"encoding/json"
 	"errors"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -11,213 +14,216 @@ import (
 )
 
 var (
-	// ErrSyntax says that a text is no JSON.
+	// ErrSyntax says that a text is no JSON, or nests beyond 10,000, where encoding/json gives up.
 	ErrSyntax = errors.New("this is not JSON")
-	// ErrUnclear says that a text is JSON, or was so far, and has no one meaning.
-	ErrUnclear = errors.New("JSON with a member name twice, NaN, Infinity, or nesting without end")
+	// ErrUnclear says that a text is JSON and has no one meaning.
+	ErrUnclear = errors.New("JSON with a member name twice, or nesting without end")
 )
 
-const maxDepth = 1000
+// SafeInt is 2^53-1, the largest integer that every JSON reader keeps.
+const SafeInt = 1<<53 - 1
 
-// Number is a number as it is written.
-type Number string
+const (
+	maxDepth     = 1000
+	maxCanonical = 64 // nesting of a call's arguments (specs/token.md, bindings)
+)
 
-// Whole says whether a number is written without fraction and exponent.
-func (n Number) Whole() bool { return !strings.ContainsAny(string(n), ".eE") }
-
-// Int returns a whole number that 64 bits hold.
-func (n Number) Int() (int64, bool) {
-	value, err := strconv.ParseInt(string(n), 10, 64) // takes no fraction and no exponent
-	return value, err == nil
-}
-
-// Float returns the nearest double, which may be infinite.
-func (n Number) Float() float64 {
-	value, _ := strconv.ParseFloat(string(n), 64)
-	return value
-}
-
+// parser reads a text that json.Valid took, so that each step finds what it expects.
 type parser struct {
-	s     string
-	i     int
-	depth int
+	s       string
+	i       int
+	unclear bool
 }
 
-// Parse returns the value of a JSON text: nil, bool, string, Number, []any or map[string]any. Half a
-// surrogate pair becomes the three bytes that UTF-8 would have for it, so that such text is not valid
-// UTF-8, and two different texts stay different.
-func Parse(text []byte) (value any, err error) {
-	if !utf8.Valid(text) {
+// Parse returns the value of a JSON text: nil, bool, string, json.Number, []any or map[string]any. Half a
+// surrogate pair, which encoding/json would mend, becomes the three bytes that UTF-8 would have for it, so
+// that such text is not valid UTF-8, and two different texts stay different.
+func Parse(text []byte) (any, error) {
+	if !json.Valid(text) || !utf8.Valid(text) {
 		return nil, ErrSyntax
 	}
-	defer func() {
-		if thrown := recover(); thrown == ErrSyntax || thrown == ErrUnclear {
-			value, err = nil, thrown.(error)
-		} else if thrown != nil {
-			panic(thrown)
-		}
-	}()
 	p := &parser{s: string(text)}
-	value = p.value()
-	if p.next(); p.i != len(p.s) {
-		return nil, ErrSyntax
+	value := p.value(1)
+	if p.unclear {
+		return nil, ErrUnclear
 	}
 	return value, nil
 }
 
-// next skips white space and returns the byte there, 0 at the end.
-func (p *parser) next() byte {
-	for ; p.i < len(p.s); p.i++ {
-		if c := p.s[p.i]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
-			return c
-		}
+// take steps over a byte, if it is what comes next after space, commas and colons.
+func (p *parser) take(c byte) bool {
+	for strings.IndexByte(" \t\r\n,:", p.s[p.i]) >= 0 {
+		p.i++
 	}
-	return 0
-}
-
-func (p *parser) take(word string) bool {
-	found := strings.HasPrefix(p.s[p.i:], word)
+	found := p.s[p.i] == c
 	if found {
-		p.i += len(word)
+		p.i++
 	}
 	return found
 }
 
-func (p *parser) must(found bool) {
-	if !found {
-		panic(ErrSyntax)
-	}
-}
-
-func (p *parser) value() any {
-	switch c := p.next(); {
-	case c == '"':
+func (p *parser) value(depth int) any {
+	p.unclear = p.unclear || depth > maxDepth
+	switch {
+	case p.take('{'):
+		out := map[string]any{}
+		for !p.take('}') {
+			name, _ := p.value(depth).(string)
+			_, twice := out[name]
+			p.unclear = p.unclear || twice
+			out[name] = p.value(depth + 1)
+		}
+		return out
+	case p.take('['):
+		out := []any{}
+		for !p.take(']') {
+			out = append(out, p.value(depth+1))
+		}
+		return out
+	case p.take('"'):
 		return p.text()
-	case c == '{' || c == '[':
-		if p.depth++; p.depth > maxDepth {
-			panic(ErrUnclear)
-		}
-		defer func() { p.depth-- }()
-		if p.i++; c == '{' {
-			return p.object()
-		}
-		return p.array()
-	case p.take("NaN") || p.take("Infinity") || p.take("-Infinity"):
-		panic(ErrUnclear)
-	case p.take("true"):
-		return true
-	case p.take("false"):
-		return false
-	case p.take("null"):
+	}
+	word := p.s[p.i:]
+	if end := strings.IndexAny(word, " \t\r\n,]}"); end >= 0 {
+		word = word[:end]
+	}
+	p.i += len(word)
+	switch word {
+	case "null":
 		return nil
+	case "true", "false":
+		return word == "true"
 	}
-	return p.number()
+	return json.Number(word)
 }
 
-func (p *parser) object() any {
-	out, twice := map[string]any{}, false
-	for more := p.next() != '}'; more; more = p.take(",") {
-		p.must(p.next() == '"')
-		name := p.text()
-		p.next()
-		p.must(p.take(":"))
-		_, known := out[name]
-		twice = twice || known
-		out[name] = p.value()
-		p.next()
-	}
-	p.must(p.take("}"))
-	if twice {
-		panic(ErrUnclear)
-	}
-	return out
-}
-
-func (p *parser) array() any {
-	out := []any{}
-	for more := p.next() != ']'; more; more = p.take(",") {
-		out = append(out, p.value())
-		p.next()
-	}
-	p.must(p.take("]"))
-	return out
-}
-
-func (p *parser) digits() bool {
-	start := p.i
-	for p.i < len(p.s) && p.s[p.i]-'0' < 10 {
-		p.i++
-	}
-	return p.i > start
-}
-
-func (p *parser) number() any {
-	start := p.i
-	p.take("-")
-	if !p.take("0") {
-		p.must(p.digits())
-	}
-	if p.take(".") {
-		p.must(p.digits())
-	}
-	if p.take("e") || p.take("E") {
-		_ = p.take("+") || p.take("-")
-		p.must(p.digits())
-	}
-	return Number(p.s[start:p.i])
-}
-
+// text reads what follows a quotation mark, and the one at its end.
 func (p *parser) text() string {
-	p.i++
-	start := p.i
 	var out []byte
-	for ; p.i < len(p.s); p.i++ {
-		switch c := p.s[p.i]; {
-		case c == '"':
-			p.i++
-			if out == nil {
-				return p.s[start : p.i-1]
+	for {
+		at := p.i + strings.IndexAny(p.s[p.i:], `"\`)
+		out = append(out, p.s[p.i:at]...)
+		if p.i = at + 1; p.s[at] == '"' {
+			return string(out)
+		}
+		escape := p.s[p.i]
+		if p.i++; escape != 'u' {
+			out = append(out, "\"\\/\b\f\n\r\t"[strings.IndexByte(`"\/bfnrt`, escape)])
+			continue
+		}
+		r := p.unit(p.i)
+		p.i += 4
+		if strings.HasPrefix(p.s[p.i:], `\u`) {
+			if pair := utf16.DecodeRune(r, p.unit(p.i+2)); pair != utf8.RuneError {
+				r = pair
+				p.i += 6
 			}
-			return string(append(out, p.s[start:p.i-1]...))
+		}
+		if utf16.IsSurrogate(r) {
+			out = append(out, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+}
+
+func (p *parser) unit(at int) rune {
+	value, _ := strconv.ParseUint(p.s[at:at+4], 16, 16)
+	return rune(value)
+}
+
+// --- writing ---
+
+// Append appends a value in the form of RFC 8785, and says whether it has one. What has none (an integer
+// beyond 2^53-1 or a number that is not finite as it was written, half a surrogate pair, nesting beyond
+// 64) is written as it would be read. What Parse does not return is written as encoding/json does.
+func Append(out []byte, value any) ([]byte, bool) {
+	w := writer{out, true}
+	w.write(value, 0)
+	return w.out, w.canonical
+}
+
+type writer struct {
+	out       []byte
+	canonical bool
+}
+
+func (w *writer) write(value any, depth int) {
+	switch value := value.(type) {
+	case json.Number:
+		w.number(value)
+	case string:
+		w.text(value)
+	case []any:
+		w.canonical = w.canonical && depth < maxCanonical
+		w.out = append(w.out, '[')
+		for i, member := range value {
+			w.comma(i)
+			w.write(member, depth+1)
+		}
+		w.out = append(w.out, ']')
+	case map[string]any:
+		w.canonical = w.canonical && depth < maxCanonical
+		names := make([]string, 0, len(value))
+		for name := range value {
+			names = append(names, name)
+		}
+		slices.SortFunc(names, func(a, b string) int { // by UTF-16 unit (RFC 8785, 3.2.3)
+			return slices.Compare(utf16.Encode([]rune(a)), utf16.Encode([]rune(b)))
+		})
+		w.out = append(w.out, '{')
+		for i, name := range names {
+			w.comma(i)
+			w.text(name)
+			w.out = append(w.out, ':')
+			w.write(value[name], depth+1)
+		}
+		w.out = append(w.out, '}')
+	default: // a boolean or null, where it is of Parse
+		text, err := json.Marshal(value)
+		w.out, w.canonical = append(w.out, text...), w.canonical && err == nil
+	}
+}
+
+func (w *writer) comma(i int) {
+	if i > 0 {
+		w.out = append(w.out, ',')
+	}
+}
+
+// number writes a number as ECMAScript does (RFC 8785, 3.2.2.3), which encoding/json does as well.
+func (w *writer) number(number json.Number) {
+	value, err := number.Float64()
+	whole := !strings.ContainsAny(number.String(), ".eE")
+	if value == 0 {
+		value = 0 // without the sign of -0
+	}
+	if text, _ := json.Marshal(value); err == nil && !(whole && math.Abs(value) > SafeInt) {
+		w.out = append(w.out, text...)
+		return
+	}
+	w.out, w.canonical = append(w.out, number...), false
+}
+
+func (w *writer) text(value string) {
+	const digits = "0123456789abcdef"
+	w.canonical = w.canonical && utf8.ValidString(value)
+	w.out = append(w.out, '"')
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '"' || c == '\\':
+			w.out = append(w.out, '\\', c)
+		case c >= '\b' && c <= '\r' && c != '\v':
+			w.out = append(w.out, '\\', "btn_fr"[c-'\b'])
 		case c < 0x20:
-			panic(ErrSyntax)
-		case c == '\\':
-			out = p.escape(append(out, p.s[start:p.i]...))
-			start = p.i + 1
+			w.out = append(w.out, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		case c == 0xED && i+2 < len(value) && value[i+1] >= 0xA0: // half a surrogate pair, from Parse
+			half := 0xD000 | int64(value[i+1]&0x3F)<<6 | int64(value[i+2]&0x3F)
+			w.out = strconv.AppendInt(append(w.out, `\u`...), half, 16)
+			i += 2
+		default:
+			w.out = append(w.out, c)
 		}
 	}
-	panic(ErrSyntax)
-}
-
-// escape appends what an escape stands for and stops at its last character.
-func (p *parser) escape(out []byte) []byte {
-	p.i++
-	p.must(p.i < len(p.s))
-	if at := strings.IndexByte(`"\/bfnrt`, p.s[p.i]); at >= 0 {
-		return append(out, "\"\\/\b\f\n\r\t"[at])
-	}
-	p.must(p.s[p.i] == 'u')
-	r, ok := p.unit(p.i + 1)
-	p.must(ok)
-	p.i += 4
-	if !utf16.IsSurrogate(r) {
-		return utf8.AppendRune(out, r)
-	}
-	if strings.HasPrefix(p.s[p.i+1:], `\u`) {
-		low, ok := p.unit(p.i + 3)
-		p.must(ok)
-		if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
-			p.i += 6
-			return utf8.AppendRune(out, pair)
-		}
-	}
-	return append(out, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
-}
-
-func (p *parser) unit(at int) (rune, bool) {
-	if at+4 > len(p.s) {
-		return 0, false
-	}
-	value, err := strconv.ParseUint(p.s[at:at+4], 16, 16)
-	return rune(value), err == nil
+	w.out = append(w.out, '"')
 }

@@ -27,12 +27,13 @@ from attenuate_interop.biscuit import (
     blocks,
     constraints,
     exact,
+    from_biscuit,
     grants,
     lease_blocks,
     read_biscuit,
     to_biscuit,
 )
-from attenuate_interop.biscuit.blocks import CARRIED
+from attenuate_interop.biscuit.blocks import CARRIED, Signer
 from attenuate_interop.biscuit.literals import literal
 
 from attenuate import KeyRing, Lease, LeaseError, Request, verify
@@ -150,6 +151,46 @@ def _mostly_carried(rng: cases.Rng, index: int) -> dict[Any, Any]:
     return {key: value for key, value in fields.items() if key in CARRIED and (key != 15 or index == 0)}
 
 
+# --- what the tests of biscuits start from ----------------------------------------------------------
+def exported(lease: Lease | None = None) -> Any:
+    """Return the biscuit of a lease, by default the usual one."""
+    return to_biscuit(lease or build.lease(), build.RING, ROOT.private_key)
+
+
+def allows(biscuit: Any, request: Any = None, now: int = build.NOW, foreign: bool = False) -> bool:
+    """Say whether a biscuit allows a request, by default the usual one."""
+    return decide(asked(biscuit, request or build.ask(), now, foreign=foreign))
+
+
+def refused(work: Any, *given: Any, **named: Any) -> str:
+    """Return the name of what cannot travel, of work that must be refused for that."""
+    try:
+        work(*given, **named)
+    except NotPortable as fault:
+        return fault.name
+    raise AssertionError("not refused")
+
+
+def back(biscuit: Any, ring: KeyRing = build.RINGS["hmac"], **rest: Any) -> Lease:
+    """Return the lease of a biscuit."""
+    return from_biscuit(biscuit, ring, ROOT.public_key, **rest)
+
+
+def raws(lease: Lease) -> list[bytes]:
+    return [block.raw for block in lease.unverified_blocks]
+
+
+USUAL = literal({
+    "action": "repo.read", "audience": "github", "names": ["agt_1"], "attempts": [2], "time": build.NOW, "leeway": 0,
+    "max_lifetime": 2**53 - 1, "blocks": 1, "fact:repo": ["clord"], "fact:path": ["src"],
+})  # fmt: skip
+"""A request that the usual lease allows, as somebody else than the service would state it."""
+INJECTED = [
+    'a"', "a\\", '\\"', "a\nb", "a\r", ";", "{request}", "{x}", "$x", "//", "/*", "\u2028", "\x00", "hex:00",
+    '"); check if false; f("', '"] || true || ["', "\\n", "é\U0001f600", "\x1b[0m",
+]  # fmt: skip
+
+
 # --- faults put into the generator ----------------------------------------------------------------
 class Drawn(NamedTuple):
     """A case that travels: its blocks, their Datalog without a fault, and attenuate's own verdict."""
@@ -158,6 +199,7 @@ class Drawn(NamedTuple):
     blocks: list[Any]
     sources: list[str]
     allowed: bool
+    signer: Signer
 
 
 def pool(size: int, seed: int) -> list[Drawn]:
@@ -186,13 +228,25 @@ def edges() -> list[Drawn]:
             for facts in _FACTS:
                 case = first.case._replace(request=build.ask(facts=facts))
                 out.append(first._replace(case=case, allowed=native(*case)))
+    served = build.RING.for_audience("github").mint(
+        now=build.NOW, **build.terms(audience=["github", "other"])
+    )
+    for audience in ("github", "other"):
+        asking = build.ask(audience=audience)
+        out.append(_travelling(Case(served.token, build.RING, asking, build.NOW, Rules())))
     return out
 
 
 def _travelling(case: Case) -> Drawn:
-    made = lease_blocks(to_biscuit(Lease.parse(case.text), case.ring, ROOT.private_key))
-    sources = [exact.source(fields, number) for number, fields in enumerate(made)]
-    return Drawn(case, made, sources, native(*case))
+    lease = Lease.parse(case.text)
+    made, signer = lease_blocks(to_biscuit(lease, case.ring, ROOT.private_key)), signer_of(lease)
+    sources = [exact.source(fields, number, signer) for number, fields in enumerate(made)]
+    return Drawn(case, made, sources, native(*case), signer)
+
+
+def signer_of(lease: Lease) -> Signer:
+    """Return the key that a lease is under."""
+    return Signer(lease.key_id, lease.alg)
 
 
 _LIMITS: list[list[Any]] = [
@@ -216,7 +270,7 @@ _FACTS: list[dict[str, Any]] = [
 
 def verdict_of(case: Drawn) -> bool:
     """Return what the biscuit of a case says, by the generator as it is now."""
-    biscuit = exact.signed(case.blocks, ROOT.private_key)
+    biscuit = exact.signed(case.blocks, case.signer, ROOT.private_key)
     return decide(asked(biscuit, case.case.request, case.case.now, case.case.rules, foreign=True))
 
 
@@ -224,7 +278,7 @@ def found(fault: Any, among: list[Drawn]) -> bool:
     """Say whether one of the cases shows a fault: another verdict, or none."""
     with fault:
         for case in among:
-            made = [exact.source(fields, number) for number, fields in enumerate(case.blocks)]
+            made = [exact.source(fields, number, case.signer) for number, fields in enumerate(case.blocks)]
             try:
                 if made != case.sources and verdict_of(case) is not case.allowed:
                     return True
@@ -292,6 +346,7 @@ FAULTS: dict[str, Any] = {
     "one element is enough": _rewritten(r'(fact:[^"]*"\))\.all\(\$x', r"\1.any($x"),
     "a range without its end": _rewritten(r"\$x <= ", "$x < "),
     "the audience is not compared": _rewritten(r'\[[^\]]*\]\.contains\(\$r\.get\("audience"\)\)', "true"),
+    "the key's audience is not asked": _rewritten(r'\$r\.get\("audience"\) == "[^"]*"', "true"),
     "nothing is denied": patch.object(blocks, "denied", lambda grant: "true"),
 }
-"""Each is found by cases that `drawn` draws; what only a direct attack shows is in test_biscuit.py."""
+"""Each is found by cases that `drawn` draws; what only a direct attack shows is in test_biscuit_attacks.py."""

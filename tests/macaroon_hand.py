@@ -46,7 +46,8 @@ def texts(m: Any) -> list[str]:
 
 
 def holds(line: Any, **rest: Any) -> bool:
-    answer = Satisfier(ASKED, NOW + 1, Rules(**rest))(line)
+    said = [line] if isinstance(line, str) else []
+    answer = Satisfier(said, ASKED, NOW + 1, Rules(**rest))(line)
     assert type(answer) is bool
     return answer
 
@@ -61,7 +62,7 @@ def with_lines(m: Any, changed: list[str]) -> Any:
 def hand_made(key_id: str, *added: str, audience: str = "github", ring: KeyRing = RING) -> Any:
     """Return what whoever has the key can make: any identifier, any lines."""
     identifier = f"lease/1 {'ab' * 16} {key_id}"
-    key = macaroon_key(identifier, ring, audience)
+    key = macaroon_key(key_id, ring, audience)
     m = pymacaroons.Macaroon("", identifier, key, version=pymacaroons.MACAROON_V2)
     for line in added:
         m.add_first_party_caveat(line)

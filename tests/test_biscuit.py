@@ -6,14 +6,10 @@ over drawn ones. Faults put into the generator are found by the same cases.
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import shutil
-import subprocess
 from collections import Counter
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import build
@@ -27,44 +23,22 @@ if os.environ.get("ATTENUATE_INTEROP") != "all":
 
 import biscuit_auth as ba
 import biscuits
-from attenuate_interop import NotPortable
+import macaroon_gate
 from attenuate_interop.biscuit import (
-    AUTHORIZER,
-    MAX_TEXT,
-    authorizer_for,
-    authorizer_source,
-    from_biscuit,
     lease_blocks,
     narrow,
     read_biscuit,
     to_biscuit,
 )  # fmt: skip
-from attenuate_interop.biscuit.blocks import source
 from attenuate_interop.biscuit.constraints import IS_HOST, IS_PATH
-from attenuate_interop.biscuit.frame import _fields
 from attenuate_interop.biscuit.literals import literal
-from biscuits import ROOT, Fault, decide
+from biscuits import INJECTED, ROOT, allows, back, exported, refused
 
-from attenuate import KeyRing, Lease, Malformed, Untrusted, demand, grant, one_of, under
+from attenuate import KeyRing, Lease, Untrusted, demand, grant, one_of, under
+from attenuate.block import HMAC
 from attenuate.constraints import is_host, is_path
 
-PEER = Path(__file__).resolve().parent.parent / "interop" / "peers" / "biscuit"
 RING = build.RING
-OTHER = ba.KeyPair()
-
-
-def exported(lease: Lease | None = None) -> Any:
-    return to_biscuit(lease or build.lease(), RING, ROOT.private_key)
-
-
-def allows(biscuit: Any, request: Any = None, now: int = NOW, foreign: bool = False) -> bool:
-    return decide(biscuits.asked(biscuit, request or build.ask(), now, foreign=foreign))
-
-
-def refused(work: Any, *given: Any) -> str:
-    with pytest.raises(NotPortable) as caught:
-        work(*given)
-    return caught.value.name
 
 
 @cache
@@ -146,12 +120,6 @@ def test_a_string_is_read_back_whatever_is_in_it() -> None:
     assert _told("true", texts) == set(texts)
 
 
-INJECTED = [
-    'a"', "a\\", '\\"', "a\nb", "a\r", ";", "{request}", "{x}", "$x", "//", "/*", "\u2028", "\x00", "hex:00",
-    '"); check if false; f("', '"] || true || ["', "\\n", "é\U0001f600", "\x1b[0m",
-]  # fmt: skip
-
-
 @pytest.mark.parametrize("text", INJECTED)
 def test_nothing_in_a_value_or_a_name_is_datalog(text: str) -> None:
     where = {text: one_of(text), f"{text}.b": one_of(text, optional=True)}
@@ -161,34 +129,56 @@ def test_nothing_in_a_value_or_a_name_is_datalog(text: str) -> None:
     assert not allows(biscuit, build.ask(audience=text, facts={text: "x"}))
     assert not allows(biscuit, build.ask(audience=text, facts={text + "x": text}))
     assert not allows(biscuit, build.ask(audience="y", facts={text: text}))
-    assert from_biscuit(biscuit, RING).unverified_blocks[0].get("notes") == {text: text}
+    assert back(biscuit).unverified_blocks[0].get("notes") == {text: text}
 
 
 # --- there and back -------------------------------------------------------------------------------
-HMAC_RING = build.RINGS["hmac"]
-
-
-def raws(lease: Lease) -> list[bytes]:
-    return [block.raw for block in lease.unverified_blocks]
-
-
-def test_the_same_blocks_come_back() -> None:
+def test_the_same_lease_comes_back() -> None:
     lease = build.lease(notes={"agent": "x", "n": 1, "yes": True}, depth=3, not_before=NOW)
     lease = lease.narrow(now=NOW, run="agt_1@2/reader@1", ttl="5m", where={"path": under("src")})
-    back = from_biscuit(read_biscuit(exported(lease).to_base64(), ROOT.public_key), HMAC_RING)
-    assert raws(back) == raws(lease)
-    assert back.block_ids == lease.block_ids
-    assert biscuits.native(back.token, RING, build.ask(run="agt_1@2/reader@1"), NOW)
-    signed = from_biscuit(exported(lease), build.RINGS["ed25519"])
-    assert lease_blocks(exported(signed)) == lease_blocks(exported(lease))
+    again = back(read_biscuit(exported(lease).to_base64(), ROOT.public_key))
+    assert again.token == lease.token
+    assert again.block_ids == lease.block_ids
+    assert biscuits.native(again.token, RING, build.ask(run="agt_1@2/reader@1"), NOW)
 
 
 def test_every_drawn_lease_comes_back() -> None:
+    told = Counter[str]()
     for case in biscuits.pool(200, 11):
         lease = Lease.parse(case.case.text)
-        back = from_biscuit(to_biscuit(lease, case.case.ring, ROOT.private_key), HMAC_RING)
-        if lease.key_id == "k1":
-            assert raws(back) == raws(lease)
+        biscuit = to_biscuit(lease, case.case.ring, ROOT.private_key)
+        told[lease.key_id] += 1
+        if lease.alg == HMAC:
+            again = back(biscuit)
+            assert (again.token, again.block_ids) == (lease.token, lease.block_ids)
+        else:
+            assert refused(back, biscuit) == "ed25519"
+            again = back(biscuit, allow_new_ids=True)
+            assert lease_blocks(exported(again)) == lease_blocks(biscuit)
+    assert min(told[name] for name in ("k1", "e1", "k1/github")) > 5
+
+
+def test_what_stands_against_a_lease_stands_against_its_import() -> None:
+    def again(lease: Lease, ring: KeyRing) -> Lease:
+        return back(to_biscuit(lease, ring, ROOT.private_key), ring)
+
+    assert macaroon_gate.said(again) == macaroon_gate.KEPT
+    assert macaroon_gate.said(macaroon_gate.reminted) == macaroon_gate.SHED  # the control
+
+
+def test_an_ed25519_lease_comes_back_with_new_ids_only_where_that_is_said() -> None:
+    lease = build.lease("ed25519").narrow(now=NOW, ttl="5m")
+    biscuit = exported(lease)
+    assert allows(biscuit)
+    assert refused(back, biscuit) == "ed25519"
+    again = back(biscuit, allow_new_ids=True)
+    assert again.key_id == "e1"
+    assert not set(again.block_ids) & set(lease.block_ids)
+    assert biscuits.native(again.token, RING, build.ask(), NOW)
+    for ring, code in ((RING.publish(), "unknown_key"), (KeyRing({"e1": build.KEYS["hmac"]}), "algorithm")):
+        with pytest.raises(Untrusted) as caught:
+            back(biscuit, ring, allow_new_ids=True)
+        assert caught.value.code == code
 
 
 def test_a_biscuit_narrows_offline_and_comes_back() -> None:
@@ -198,7 +188,7 @@ def test_a_biscuit_narrows_offline_and_comes_back() -> None:
     assert not allows(biscuit)
     assert not allows(biscuit, deeper, NOW + 60)
     assert not allows(biscuit, build.ask("repo.write.x", run="agt_1@2/reader@1"))
-    lease = from_biscuit(biscuit, HMAC_RING)
+    lease = back(biscuit)
     assert len(lease.unverified_blocks) == 2
     assert biscuits.native(lease.token, RING, deeper, NOW)
     assert not biscuits.native(lease.token, RING, build.ask(), NOW)
@@ -209,13 +199,26 @@ def test_a_biscuit_narrows_offline_and_comes_back() -> None:
     assert refused(lambda: narrow(exported(), budget={"calls": 1})) == "budget"
 
 
-def test_an_import_goes_to_a_ring_that_serves_the_same() -> None:
-    biscuit = exported(build.lease(audience=["github", "other"]))
-    served = RING.for_audience("github")
-    assert refused(from_biscuit, biscuit, KeyRing({"k1/github": served["k1/github"]})) == "audience"
-    assert from_biscuit(exported(), KeyRing({"k1/github": served["k1/github"]})).key_id == "k1/github"
-    with pytest.raises(ValueError, match="only verifies"):
-        from_biscuit(biscuit, RING.publish())
+def test_an_import_is_under_the_key_that_the_biscuit_states() -> None:
+    service = KeyRing({"k1/github": RING.for_audience("github")["k1/github"]})
+    own = service.mint(now=NOW, **build.terms(audience=["github", "other"]))
+    for ring in (RING, RING.rotate("k2", "hmac"), RING.rotate("e2", "ed25519"), service):
+        again = back(to_biscuit(own, ring, ROOT.private_key), ring)
+        assert (again.token, again.key_id) == (own.token, "k1/github")
+    biscuit = exported(own)
+    assert allows(biscuit)
+    assert not allows(biscuit, build.ask(audience="other"))
+    for other, ring, code in (
+        (exported(), service, "unknown_key"), (exported(), KeyRing.generate("k2"), "unknown_key"),
+        (exported(), KeyRing.generate("k1", "ed25519"), "algorithm"), (biscuit, RING.publish(), "unknown_key"),
+    ):  # fmt: skip
+        with pytest.raises(Untrusted) as caught:
+            back(other, ring)
+        assert caught.value.code == code
+    odd = KeyRing(dict.fromkeys(('k"\\1', "admin", "lease", 'x", "ed25519")'), build.KEYS["hmac"]))
+    for name in odd:
+        lease = KeyRing({name: build.KEYS["hmac"]}).mint(now=NOW, **build.terms())
+        assert back(to_biscuit(lease, odd, ROOT.private_key), odd).token == lease.token
 
 
 CANNOT = {
@@ -254,298 +257,3 @@ def test_the_root_key_is_no_key_of_the_ring() -> None:
         assert seed not in str(caught.value)
     with pytest.raises(TypeError, match="not a PrivateKey"):
         to_biscuit(build.lease(), RING, ROOT.public_key)  # type: ignore[arg-type]
-
-
-# --- what a holder may try ------------------------------------------------------------------------
-GOOD = literal({
-    "action": "repo.read", "audience": "github", "names": ["agt_1"], "attempts": [2], "time": NOW, "leeway": 0,
-    "max_lifetime": 2**53 - 1, "blocks": 1, "fact:repo": ["clord"], "fact:path": ["src"],
-})  # fmt: skip
-"""A request that the usual lease allows, as somebody else than the service would state it."""
-HOSTILE = [
-    f"request({GOOD});",
-    f"request({GOOD}) <- lease_block($x) trusting previous;",
-    "lease(1); lease_block(hex:00); allow(true);",
-    "lease($x) <- lease($x); lease_note($x, $x) <- lease($x) trusting authority, previous;",
-    "check if lease(1) trusting authority, previous;",
-    f"request({GOOD}); check if request($r) trusting authority, previous;",
-    "check all request($r), true;",
-    "check if true or lease(2);",
-]
-REFUSED = build.ask("repo.delete")
-
-
-def third_party(biscuit: Any, text: str) -> Any:
-    block = biscuit.third_party_request().create_block(OTHER.private_key, ba.BlockBuilder(text))
-    return biscuit.append_third_party(OTHER.public_key, block)
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_nothing_that_is_appended_widens(text: str) -> None:
-    for biscuit in (exported(), narrow(exported(), ttl=5, now=NOW)):
-        for name, more in (
-            ("lease_block", biscuit.append(ba.BlockBuilder(text))),
-            ("third_party", third_party(biscuit, text)),
-        ):
-            assert not allows(more, REFUSED, foreign=True)
-            assert not allows(more, now=NOW + 900, foreign=True)
-            assert refused(allows, more) in (name, "foreign")
-            assert refused(from_biscuit, more, RING) in (name, "foreign")
-
-
-def test_a_plain_block_of_ordinary_checks_narrows() -> None:
-    more = exported().append(ba.BlockBuilder('check if request($r), $r.get("action") == "repo.write.x";'))
-    assert allows(more, build.ask("repo.write.x"), foreign=True)
-    assert not allows(more, foreign=True)
-    assert not allows(
-        more.append(ba.BlockBuilder("check if false;")), build.ask("repo.write.x"), foreign=True
-    )
-
-
-def test_a_request_that_the_token_states_does_not_answer_for_the_service() -> None:
-    lease = build.lease()
-    made = source(lease.unverified_blocks[0].fields, 0)
-    stated = ba.BiscuitBuilder(made + f"request({GOOD});").build(ROOT.private_key)
-    assert not allows(stated, REFUSED, foreign=True)
-    assert allows(stated, foreign=True)
-    some = ba.BiscuitBuilder(made.replace("check all ", "check if ") + f"request({GOOD});").build(
-        ROOT.private_key
-    )
-    assert allows(some, REFUSED, foreign=True)  # the control: one request that passes is enough
-    nobody = ba.AuthorizerBuilder("allow if lease(1); deny if true;").build(exported())
-    assert not decide(nobody)
-
-
-def test_only_an_exported_lease_is_allowed() -> None:
-    for text in ("user(1);", "lease(2);", f"request({GOOD});"):
-        other = ba.BiscuitBuilder(text).build(ROOT.private_key).append(ba.BlockBuilder("lease(1);"))
-        with pytest.raises(Fault, match="deny policy"):
-            allows(other, foreign=True)
-        assert refused(allows, other) == "lease_block"
-    with pytest.raises(Untrusted):
-        read_biscuit(exported().to_base64(), OTHER.public_key)
-    with pytest.raises(TypeError, match="no verified"):
-        allows(ba.UnverifiedBiscuit.from_base64(exported().to_base64()))
-    alone = ba.BiscuitBuilder("lease(1);").build(ROOT.private_key)
-    assert allows(alone, foreign=True)  # the control: nobody but the root's holder can make one
-
-
-def _varint(number: int) -> bytes:
-    return bytes([number & 127 | 128]) + _varint(number >> 7) if number > 127 else bytes([number])
-
-
-def _parts(biscuit: Any) -> list[tuple[int, bytes]]:
-    return list(_fields(bytes(biscuit.to_bytes())))
-
-
-def _joined(parts: list[tuple[int, bytes]]) -> Any:
-    data = b"".join(_varint(number << 3 | 2) + _varint(len(part)) + part for number, part in parts)
-    return ba.Biscuit.from_bytes(data, ROOT.public_key)
-
-
-def test_no_block_can_be_dropped_or_moved() -> None:
-    authority, one, two, proof = _parts(narrow(narrow(exported(), depth=3), allow=["x"]))
-    assert _joined([authority, one, two, proof]).block_count() == 3  # the control
-    for parts in (
-        [authority, one, proof],
-        [authority, proof],
-        [authority, two, one, proof],
-        [one, two, proof],
-    ):
-        with pytest.raises((ba.BiscuitValidationError, ba.BiscuitSerializationError)):
-            _joined(parts)
-
-
-# --- imports --------------------------------------------------------------------------------------
-def _of(text: str, more: str = "") -> Any:
-    biscuit = ba.BiscuitBuilder(text).build(ROOT.private_key)
-    return biscuit.append(ba.BlockBuilder(more)) if more else biscuit
-
-
-def test_what_is_no_lease_is_refused_by_name() -> None:
-    first = build.lease().unverified_blocks[0].fields
-    made, later = source(first, 0), source({0: b"12345678", 3: ("a", "b")}, 1)
-    assert raws(from_biscuit(_of(made, later), HMAC_RING))
-    for name, biscuit in (
-        ("foreign", _of(made + "check if true;")), ("foreign", _of(made + "user(1);")),
-        ("foreign", _of(made.replace("1800000900;", "1800000901;"))), ("foreign", _of(made.replace("lease(1)", "lease(2)"))),
-        ("foreign", _of("\n".join(made.splitlines()[:-1]))), ("foreign", _of(made, later.replace('"));', '")) trusting previous;'))),
-        ("foreign", _of(made, later + "f(1) <- g(1);")), ("foreign", _of(made, later.replace("check all", "check if"))),
-        ("lease_block", _of("user(1);")), ("lease_block", _of(made, "check if true;")),
-        ("lease_block", _of(made, "lease_block(hex:a0);")), ("lease_block", _of(made, 'lease_block("a");')),
-        ("structure", _of(source({0: b"1234567812345678", 3: ("a", "b")}, 1))), ("structure", _of(made, source({0: b"12345678", 15: NOW}, 1))),
-        ("third_party", third_party(_of(made), later)),
-    ):  # fmt: skip
-        assert refused(from_biscuit, biscuit, HMAC_RING) == name
-        assert refused(lease_blocks, biscuit) == name
-
-
-def test_a_block_is_compared_as_bytes_and_not_as_it_prints() -> None:
-    made, later = (
-        source(build.lease().unverified_blocks[0].fields, 0),
-        source({0: b"12345678", 3: ("a", "b")}, 1),
-    )
-    twin = _of(made, later.replace('["a", "b"]', r'["a\", \"b"]'))
-    assert twin.block_source(1) == _of(made, later).block_source(1)  # the library prints no escapes
-    assert refused(from_biscuit, twin, HMAC_RING) == "foreign"
-
-
-def test_sizes_have_bounds() -> None:
-    for text in ("A" * (MAX_TEXT + 1), 1, None):
-        with pytest.raises(Malformed):
-            read_biscuit(text, ROOT.public_key)  # type: ignore[arg-type]
-    for text in ("", "A" * 100, "é", "\x00", exported().to_base64()[:-9]):
-        with pytest.raises(Untrusted):
-            read_biscuit(text, ROOT.public_key)
-    long = exported()
-    for _ in range(17):
-        long = long.append(ba.BlockBuilder("check if true;"))
-    assert refused(from_biscuit, long, RING) == "blocks"
-    assert refused(lease_blocks, exported().append(ba.BlockBuilder(f'f("{"x" * MAX_TEXT}");'))) == "size"
-    many = [grant("x", where={"args.a.b.c": under("src", optional=True)}) for _ in range(64)]
-    lease = build.lease(allow=many)
-    for _ in range(2):
-        lease = lease.narrow(allow=many)
-    assert refused(exported, lease) == "size"
-
-
-# --- the authorizer -------------------------------------------------------------------------------
-def test_the_service_states_what_it_must() -> None:
-    with pytest.raises(Malformed, match="run"):
-        authorizer_source(build.ask(run=None), 1)
-    for wrong in (
-        {"leeway": 61},
-        {"leeway": True},
-        {"now": 1.5},
-        {"max_lifetime": -1},
-        {"max_lifetime": "9"},
-    ):
-        with pytest.raises((TypeError, ValueError)):
-            authorizer_source(build.ask(), 1, **wrong)  # type: ignore[arg-type]
-
-
-def test_a_request_that_lacks_something_or_states_it_otherwise_is_refused() -> None:
-    stated = json.loads(GOOD)
-    optional = exported(
-        build.lease(allow=[grant("repo.read", repo=one_of("clord", optional=True))], not_before=1, depth=1)
-    )
-
-    def decided(request: dict[str, Any]) -> bool:
-        text = AUTHORIZER.replace("{request}", literal(request))
-        return decide(ba.AuthorizerBuilder(text).build(optional))
-
-    def fails(request: dict[str, Any]) -> bool:
-        try:
-            return not decided(request)
-        except Fault:
-            return True
-
-    assert decided(stated)
-    for name in stated:
-        less = {key: value for key, value in stated.items() if key != name}
-        assert fails(less) is (name[:5] != "fact:"), name
-    for changes in (
-        {"fact:repo": None}, {"fact:repo": "clord"}, {"time": "1"}, {"names": "agt_1"}, {"leeway": None},
-        {"attempts": ["2"]}, {"attempts": 2}, {"audience": ["github"]}, {"blocks": None},
-    ):  # fmt: skip
-        assert fails({**stated, **changes}), changes
-
-
-def test_no_error_shows_a_token_or_a_key() -> None:
-    biscuit = exported().append(ba.BlockBuilder("check if true;"))
-    secret, text = ROOT.private_key.to_bytes(), biscuit.to_base64()
-    for work in (
-        lambda: from_biscuit(biscuit, RING), lambda: read_biscuit(text, OTHER.public_key),
-        lambda: read_biscuit(text * 9 + "A" * MAX_TEXT, ROOT.public_key), lambda: allows(biscuit),
-        lambda: to_biscuit(build.lease().seal(), RING, ROOT.private_key),
-    ):  # fmt: skip
-        with pytest.raises((NotPortable, Untrusted, Malformed)) as caught:
-            work()
-        said = str(caught.value) + repr(caught.value) + repr(caught.value.__cause__)
-        assert text[-40:] not in said
-        assert bytes(secret).hex() not in said
-
-
-def test_an_evaluation_without_a_verdict_is_no_verdict() -> None:
-    numbers = ",".join(map(str, range(300)))
-    slow = exported().append(
-        ba.BlockBuilder(f"check if [{numbers}].all($x -> [{numbers}].all($y -> $x + $y >= 0));")
-    )
-    with pytest.raises(Fault, match="limits"):
-        decide(authorizer_for(build.ask(), slow, now=NOW, max_time=1e-5, foreign=True))
-    with pytest.raises(Fault, match="Overflow"):
-        allows(exported().append(ba.BlockBuilder("check if 9223372036854775807 + 1 > 0;")), foreign=True)
-
-
-# --- the WebAssembly build ------------------------------------------------------------------------
-def peer(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the peer's answers; skips where it cannot run."""
-    missing = [tool for tool in ("node", "npm") if shutil.which(tool) is None]
-    if not missing and not (PEER / "node_modules").is_dir():
-        got = subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund"], cwd=PEER, capture_output=True, timeout=120
-        )
-        missing = ["biscuit-wasm"] * (got.returncode != 0)
-    if missing:
-        give_up = pytest.fail if os.environ.get("ATTENUATE_INTEROP") == "all" else pytest.skip
-        give_up(f"the biscuit peer needs {', '.join(missing)}")
-    done = subprocess.run(
-        ["node", "--experimental-wasm-modules", "peer.js"], cwd=PEER, text=True, capture_output=True, timeout=120,
-        input="".join(json.dumps({"root": ROOT.public_key.to_bytes().hex(), **line}) + "\n" for line in lines),
-    )  # fmt: skip
-    answers = [json.loads(line) for line in done.stdout.split("\n")[:-1]]
-    assert len(answers) == len(lines), done.stderr
-    return answers
-
-
-def _line(case: biscuits.Drawn, biscuit: Any = None) -> dict[str, Any]:
-    biscuit = biscuit or biscuits.exact.signed(case.blocks, ROOT.private_key)
-    _, _, request, now, rules = case.case
-    text = authorizer_source(
-        request, biscuit.block_count(), now=now, max_lifetime=rules.max_lifetime, leeway=rules.leeway
-    )
-    return {"biscuit": biscuit.to_base64(), "authorizer": text}
-
-
-def _differ(among: list[biscuits.Drawn], answers: list[dict[str, Any]]) -> int:
-    for answer in answers:
-        assert answer["ok"] or "FailedLogic" in answer["error"], answer
-    return sum(answer["ok"] is not case.allowed for case, answer in zip(among, answers, strict=True))
-
-
-def test_the_peer_says_the_same() -> None:
-    among = pool()[:400] + pool()[500::10]
-    assert _differ(among, peer([_line(case) for case in among])) == 0
-    with biscuits.FAULTS["under is starts_with"]:
-        assert _differ(among, peer([_line(case) for case in among])) > 0  # the control
-
-
-def test_the_peer_fills_in_the_template_and_checks_the_root() -> None:
-    line = {"biscuit": exported().to_base64(), "authorizer": AUTHORIZER, "request": json.loads(GOOD)}
-    odd = exported(build.lease(allow=[grant("*", where={text: one_of(text) for text in INJECTED})]))
-    facts = {f"fact:{text}": [text] for text in INJECTED}
-    answers = peer([
-        line,
-        {**line, "request": {**line["request"], "action": "repo.delete"}},
-        {**line, "root": OTHER.public_key.to_bytes().hex()},
-        {**line, "biscuit": odd.to_base64(), "request": {**line["request"], **facts}},
-        {**line, "biscuit": odd.to_base64(), "request": {**line["request"], **facts, "fact:;": ["x"]}},
-    ])  # fmt: skip
-    assert [answer["ok"] for answer in answers] == [True, False, False, True, False]
-    assert "Signature" in answers[2]["error"]
-
-
-def test_what_the_peer_appends_is_enforced_here() -> None:
-    text, fields = exported().to_base64(), {0: b"12345678", 6: (grant("repo.read"),)}
-    plain, lease = peer([
-        {"op": "append", "biscuit": text, "block": 'check if request($r), $r.get("action") == "repo.read";'},
-        {"op": "append", "biscuit": text, "block": source(fields, 1)},
-    ])  # fmt: skip
-    there = read_biscuit(plain["biscuit"], ROOT.public_key)
-    assert allows(there, foreign=True)
-    assert not allows(there, build.ask("repo.write.x"), foreign=True)
-    assert refused(allows, there) == "lease_block"
-    there = read_biscuit(lease["biscuit"], ROOT.public_key)
-    assert allows(there)
-    assert not allows(there, build.ask("repo.write.x"))
-    assert from_biscuit(there, HMAC_RING).unverified_blocks[1].get("allow") == fields[6]

@@ -17,7 +17,6 @@ from attenuate_interop.macaroon import (
     form,
     from_macaroon,
     lines,
-    macaroon_key,
     narrow,
     read,
     satisfy,
@@ -89,9 +88,15 @@ def test_a_line_of_another_macaroon() -> None:
 def test_a_line_nobody_signed_is_left_out_by_pymacaroons_and_refused_here() -> None:
     m = to_macaroon(build.lease(), RING)
     more = with_lines(m, [*texts(m), "budget calls 30"])
-    assert passes(more, build.ask())
-    with pytest.raises(Untrusted, match="proof"):
-        from_macaroon(more, ISSUER)
+    verifier = pymacaroons.Verifier()
+    assert verifier.verify(more, satisfy(verifier, m, build.ask(), RING, now=NOW + 1))  # nothing reads it
+    assert not passes(more, build.ask())
+    for refuse in (
+        lambda: from_macaroon(more, ISSUER),
+        lambda: satisfy(pymacaroons.Verifier(), more, build.ask(), RING),
+    ):
+        with pytest.raises(Untrusted, match="proof"):
+            refuse()
     m.add_first_party_caveat("budget calls 30")
     assert not passes(m, build.ask())
 
@@ -99,11 +104,8 @@ def test_a_line_nobody_signed_is_left_out_by_pymacaroons_and_refused_here() -> N
 def test_third_party_caveats() -> None:
     m = to_macaroon(build.lease(), RING)
     m.add_third_party_caveat("elsewhere", "a key of the holder's", "allow *")
-    verifier = pymacaroons.Verifier()
-    satisfy(verifier, build.ask(), now=NOW + 1)
-    with pytest.raises(pymacaroons.exceptions.MacaroonUnmetCaveatException):
-        verifier.verify(m, macaroon_key(m, RING, "github"), discharge_macaroons=[])
     for refuse in (
+        lambda: satisfy(pymacaroons.Verifier(), m, build.ask(), RING, now=NOW + 1),
         lambda: from_macaroon(m, ISSUER),
         lambda: write(m),
         lambda: narrow(m),
@@ -199,9 +201,17 @@ def test_a_long_line_takes_no_time(first: str, much: str) -> None:
 
 
 def test_one_request_for_one_verifier() -> None:
-    verifier = pymacaroons.Verifier()
+    verifier, m = pymacaroons.Verifier(), to_macaroon(build.lease(), RING)
     with pytest.raises(Malformed, match="run"):
-        satisfy(verifier, build.ask(run=None))
+        satisfy(verifier, m, build.ask(run=None), RING)
+    for given in (
+        (None, m, build.ask(), RING),
+        (verifier, "m", build.ask(), RING),
+        (verifier, m, None, RING),
+        (verifier, m, build.ask(), {}),
+    ):
+        with pytest.raises(TypeError):
+            satisfy(*given)  # type: ignore[arg-type]
     for wrong in (
         {"leeway": 61},
         {"leeway": True},
@@ -210,10 +220,10 @@ def test_one_request_for_one_verifier() -> None:
         {"now": -1},
     ):
         with pytest.raises(ValueError):
-            satisfy(verifier, build.ask(), **wrong)
-    satisfy(verifier, build.ask(), max_lifetime="15m")
+            satisfy(verifier, m, build.ask(), RING, **wrong)
+    satisfy(verifier, m, build.ask(), RING, max_lifetime="15m")
     with pytest.raises(ValueError, match="for each"):
-        satisfy(verifier, build.ask("repo.write"))
+        satisfy(verifier, m, build.ask("repo.write"), RING)
 
 
 # --- texts --------------------------------------------------------------------------------------------
@@ -250,6 +260,29 @@ def test_texts_that_are_none() -> None:
     data = form.BinarySerializer().serialize_raw(nowhere)
     shorter = base64.urlsafe_b64encode(data[:1] + data[3:]).rstrip(b"=").decode()
     assert write(read(shorter)) == write(nowhere)
+
+
+def _text(*parts: bytes) -> str:
+    return base64.urlsafe_b64encode(b"".join(parts)).rstrip(b"=").decode()
+
+
+def test_many_packets_take_no_time() -> None:
+    head, tail = b"\x02\x01\x00\x02\x01x\x00", b"\x00\x06\x20" + b"s" * 32
+    started = time.process_time()
+    assert len(read(_text(head, b"\x02\x00\x00" * 512, tail)).caveats) == 512
+    for count in (513, 16_000):
+        with pytest.raises(Malformed, match="more caveats"):
+            read(_text(head, b"\x02\x00\x00" * count, tail))
+    for body in (
+        b"\x00" * 49_000,
+        b"\x04\x00" * 24_000,
+        b"\xff" * 49_000,
+        b"\x02" + b"\x80" * 48_000,
+        b"\x02\x83\x80\x80\x00abc",
+    ):
+        with pytest.raises(Malformed):
+            read(_text(head, body))
+    assert time.process_time() - started < 0.3
 
 
 def test_no_text_gets_anything_else_out_of_read() -> None:

@@ -44,11 +44,11 @@ def test_peers(peer: Any, tmp_path: Path) -> None:
             continue
         m, says = exported(case.text, RING), native(*asked_of(case))
         try:
-            key = macaroon_key(m, RING, case.request.audience)
+            key = macaroon_key(case.key_id, RING, case.request.audience)
         except LeaseError:
             continue
         leeway, cap, handlers = case.rules
-        satisfier = Satisfier(case.request, case.now, Rules(leeway, cap, handlers))
+        satisfier = Satisfier(texts(m), case.request, case.now, Rules(leeway, cap, handlers))
         listed = [line for line in texts(m) if satisfier(line)]
         flipped = m.copy()
         flipped.signature = m.signature[:-1] + ("0" if m.signature[-1] != "0" else "1")
@@ -85,7 +85,7 @@ def test_peers_narrow(peer: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("peer", [peers.go, peers.javascript], ids=["go", "javascript"])
 def test_a_peer_refuses_a_line_nobody_signed(peer: Any, tmp_path: Path) -> None:
     m = to_macaroon(build.lease(), RING)
-    key = macaroon_key(m, RING, "github").hex()
+    key = macaroon_key("k1", RING, "github").hex()
     more = with_lines(m, [*texts(m), "budget calls 30"])
     asked = [{"macaroon": write(each), "key": key, "holds": texts(m)} for each in (m, more)]
     assert [answer["ok"] for answer in peer(tmp_path)(asked)] == [True, False]
@@ -97,13 +97,13 @@ def test_c() -> None:
         if isinstance(verdict(*asked_of(case)), str) or case.key_id != "k1":
             continue
         m = exported(case.text, RING)
-        satisfier = Satisfier(case.request, case.now, case.rules)
-        key = macaroon_key(m, RING, case.request.audience)
+        satisfier = Satisfier(texts(m), case.request, case.now, case.rules)
+        key = macaroon_key(case.key_id, RING, case.request.audience)
         assert peers.in_c(m, key, satisfier) is native(*asked_of(case))
         assert not peers.in_c(m, key[::-1], satisfier)
         seen[native(*asked_of(case))] += 1
     assert min(seen.values()) > 50
     m = to_macaroon(build.lease(), RING)
-    key, satisfier = macaroon_key(m, RING, "github"), Satisfier(build.ask(), NOW + 1, Rules())
+    key, satisfier = macaroon_key("k1", RING, "github"), Satisfier(texts(m), build.ask(), NOW + 1, Rules())
     assert peers.in_c(m, key, satisfier)
     assert not peers.in_c(with_lines(m, [*texts(m), "budget calls 30"]), key, satisfier)

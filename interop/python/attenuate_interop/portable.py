@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable
 
-from attenuate import KeyRing, Lease
+from attenuate import KeyRing, Lease, LeaseError, Untrusted
 from attenuate.block import (
     ALLOW,
     AUDIENCE,
@@ -24,6 +24,8 @@ from attenuate.block import (
     caveat_name,
 )  # fmt: skip
 from attenuate.chain import extend, start
+from attenuate.doubts import Doubt, doubted
+from attenuate.errors import bare
 from attenuate.verify import authentic
 
 _COMPLETE = (RUN, AUDIENCE, EXPIRES, ALLOW, ISSUED_AT)
@@ -32,8 +34,9 @@ _COMPLETE = (RUN, AUDIENCE, EXPIRES, ALLOW, ISSUED_AT)
 class NotPortable(ValueError):
     """A lease, or another token, says something that the other kind of token cannot carry.
 
-    name: what it is: the caveat's name, `sealed`, `bound`, `approvals` or `structure`, or of another
-    token what it has beside the vocabulary. block: the number of the block, None where it is no block's.
+    name: what it is: the caveat's name, `sealed`, `bound`, `approvals`, `ed25519`, `size` or `structure`,
+    or of another token what it has beside the vocabulary. block: the number of the block, None where it is
+    no block's.
     """
 
     def __init__(self, name: str, kind: str, block: int | None = None, hint: str = "") -> None:
@@ -53,10 +56,24 @@ def portable_blocks(lease: Lease, keys: KeyRing, kind: str, carried: Collection[
     """
     if lease.proof != "bearer":
         raise NotPortable(lease.proof, kind, hint="export the lease before it is sealed or presented")
-    chain = authentic(lease, keys)
+    try:
+        chain = authentic(lease, keys)
+    except LeaseError as error:
+        fault = bare(error)
+    else:
+        return _portable(lease, chain.blocks, kind, carried)
+    try:
+        raise fault  # out here and bare: its frames hold the token's text, and collectors show them
+    finally:
+        del fault
+
+
+def _portable(
+    lease: Lease, chain: Iterable[Block], kind: str, carried: Collection[int | str]
+) -> list[Fields]:
     if lease.approvals:
         raise NotPortable("approvals", kind, hint="approvals bind to the lease's block ids")
-    blocks = [_fields(block) for block in chain.blocks]
+    blocks = [_fields(block) for block in chain]
     for number, fields in enumerate(blocks):
         for key in fields:
             known = key in carried or (isinstance(key, str) and "*" in carried)
@@ -65,14 +82,6 @@ def portable_blocks(lease: Lease, keys: KeyRing, kind: str, carried: Collection[
         if number and ISSUED_AT in fields:
             raise NotPortable("structure", kind, number, "issued_at stands in block 0 and nowhere else")
     check_complete(blocks[0], kind)
-    served = lease.key_id.partition("/")[2]
-    if served and blocks[0][AUDIENCE] != (served,):
-        # V3: under an audience key the request's audience is that key's, whatever the block says
-        if served not in blocks[0][AUDIENCE]:
-            raise NotPortable(
-                "audience", kind, 0, f"its key serves {served!r:.80} alone, which it does not name"
-            )
-        blocks[0][AUDIENCE] = (served,)
     return blocks
 
 
@@ -87,19 +96,35 @@ def check_complete(first: Fields, kind: str) -> None:
         raise NotPortable("structure", kind, 0, "it ends before it begins")
 
 
-def minted(blocks: Iterable[Fields], keys: KeyRing) -> Lease:
-    """Return a bearer lease of these blocks under the ring's active key; raises ValueError for none."""
-    if keys.active is None:
-        raise ValueError("this ring only verifies; import with the ring that holds the secret")
+def minted(blocks: Iterable[Fields], key_id: str, alg: int, keys: KeyRing) -> Lease:
+    """Return a bearer lease of these blocks under the key that the other token names.
+
+    Under no other: a lease under another key has other block ids, and is another lease to revocations
+    and to the register of attempts. In the hmac chain the same key and blocks give the same ids.
+
+    Raises Untrusted `unknown_key` for a key that the ring does not hold with its secret, `algorithm` for
+    one of another algorithm, NotPortable `size` for blocks that are too much for a lease.
+    """
+    served = key_id.partition("/")[2]
+    found = keys.find(key_id, served or "-")
+    if found is None:
+        raise doubted(Doubt.UNKNOWN_KEY, key_id, 0, keys=keys, audience=served or "-", now=0)
+    key, _ = found
+    if key.alg != alg:
+        raise doubted(Doubt.ALGORITHM, key_id, alg, keys=keys, audience=served or "-", now=0)
+    if not key.can_mint:
+        raise Untrusted(
+            "unknown_key", f"a lease under {key_id!r}", allowed="the ring that holds the secret of that key"
+        )
     try:
         first, *more = blocks
-        token = start(keys[keys.active], keys.active, first, os.urandom(32))
+        token = start(key, key_id, first, os.urandom(32))
         for fields in more:
             token = extend(token, fields, os.urandom(32))
         return Lease(token)
-    except ValueError as fault:
+    except ValueError as fault:  # each block is good, and together they are more than a lease can hold
         why = str(fault)
-    raise ValueError(why)  # here: the frames of the other one hold a secret
+    raise NotPortable("size", "lease", hint=why)  # out here: the frames of the other one hold a secret
 
 
 def _fields(block: Block) -> Fields:

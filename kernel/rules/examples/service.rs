@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // once, when the service starts: its keys, its name, its rules
-    let ring = Ring::checked([("k1", Key::hmac([7; 32]))])?;
+    let ring = Ring::checked([("k1/github", Key::hmac([7; 32]))])?;
     let verifier = Verifier::new(ring, "github")?.max_lifetime(3600)?.leeway(5)?.cache(1 << 20);
 
     // for each call: what the service is about to do, never what the caller says about it

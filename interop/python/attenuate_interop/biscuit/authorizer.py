@@ -15,7 +15,7 @@ import biscuit_auth as ba
 from biscuit_auth import Authorizer, Biscuit
 
 from attenuate import Malformed, Request, limits
-from attenuate.fields import moment
+from attenuate.fields import moment, seconds
 from attenuate.request import OPAQUE, Fact
 
 from .exact import exact
@@ -27,9 +27,22 @@ NO_CAP: Final = limits.SAFE_MAX
 MAX_TIME: Final = 1.0
 """Seconds that an evaluation may take. It takes about a millisecond; but the library's own limit, 1 ms,
 fails at once on a busy machine, and one of 100 ms was seen to. What a lease can cost is bounded anyway."""
+MAX_MATCHES: Final = 4096
+"""Regular expressions that the checks may ask of a request: the library compiles each anew, which takes
+70 microseconds, and it does not look at its time limit inside of a check. So this is 0.3 s."""
 MAX_DERIVED: Final = 1000
 MAX_ITERATIONS: Final = 100
 """What rules in blocks that holders appended may cost; a lease has none."""
+
+_DAY: Final = 86_400
+_NOT_TAKEN: Final = (
+    ba.AuthorizationError,
+    ba.BiscuitBlockError,
+    ba.BiscuitBuildError,
+    ba.BiscuitSerializationError,
+    ba.BiscuitValidationError,
+    ba.DataLogError,
+)
 
 AUTHORIZER: Final = """\
 request({request});
@@ -51,13 +64,13 @@ def authorizer_source(
     blocks: int,
     *,
     now: int | None = None,
-    max_lifetime: int | None = None,
+    max_lifetime: int | str | None = None,
     leeway: int = 0,
 ) -> str:
     """Return the template filled in for one request.
 
     blocks: of the token. now: seconds since 1970, by default the clock's. max_lifetime: seconds that a
-    lease may last, None for any. leeway: seconds, 0 to 60.
+    lease may last, or text as "15m", None for any. leeway: seconds, 0 to 60.
 
     Raises Malformed `facts` for a request without a run, TypeError or ValueError for settings.
     """
@@ -70,7 +83,7 @@ def authorizer_source(
         "attempts": [attempt for _, attempt in request.run],
         "time": moment(now),
         "leeway": _number("leeway", leeway, limits.MAX_LEEWAY),
-        "max_lifetime": NO_CAP if max_lifetime is None else _number("max_lifetime", max_lifetime, NO_CAP),
+        "max_lifetime": NO_CAP if max_lifetime is None else seconds(max_lifetime),
         "blocks": _number("blocks", blocks, NO_CAP),
     }
     facts = {f"{FACT}{name}": _listed(fact) for name, fact in request.facts.items()}
@@ -82,35 +95,59 @@ def authorizer_for(
     biscuit: Biscuit,
     *,
     now: int | None = None,
-    max_lifetime: int | None = None,
+    max_lifetime: int | str | None = None,
     leeway: int = 0,
     max_time: float = MAX_TIME,
     foreign: bool = False,
 ) -> Authorizer:
-    """Return the authorizer of a verified biscuit for one request.
+    """Return the authorizer of a verified biscuit for one request, to be asked at once, and once.
 
-    Its `authorize()` passes or raises biscuit_auth.AuthorizationError. A text of that error that does
-    not begin with "authorization failed" is no verdict of the checks: the evaluation ended before one,
-    by a limit or by a value of another type in the request, and nothing is granted.
+    The time is in it as it was made: one that is kept goes on allowing what has expired. Its
+    `authorize()` passes or raises biscuit_auth.AuthorizationError; the authorizer itself is no verdict,
+    and is true in an `if`. A text of that error that does not begin with "authorization failed" is no
+    verdict of the checks: the evaluation ended before one, by a limit or by a value of another type in the
+    request, and nothing is granted.
 
-    max_time: seconds, looked at between checks. foreign: True to take blocks that are no lease's as
-    well. They only narrow, but whoever appended one decides how long this process computes.
+    max_time: seconds above 0, looked at between checks. foreign: True to take blocks that are no lease's
+    as well. They only narrow, but whoever appended one decides how long this process computes.
 
-    Raises NotPortable for a foreign block (see `lease_blocks`); the rest as for `authorizer_source`.
+    Raises NotPortable for a foreign block (see `lease_blocks`); Malformed `too_large` where lists in the
+    request and the lease's `under` and `host` make more than MAX_MATCHES regular expressions, and, with
+    `foreign`, `shape` for a block that the library does not take; ValueError for another max_time; the rest
+    as for `authorizer_source`.
     """
-    if not foreign:
-        exact(biscuit)
+    if not isinstance(max_time, (int, float)) or not 0 < max_time < _DAY:
+        raise ValueError(f"max_time {max_time!r:.40}; give seconds above 0, and less than a day")
     text = authorizer_source(
         request, biscuit.block_count(), now=now, max_lifetime=max_lifetime, leeway=leeway
     )
+    if not foreign:
+        _check_cost(exact(biscuit).matches, request)
     builder: Any = ba.AuthorizerBuilder(text)  # its stubs do not know of limits
     bounds = builder.limits()
     bounds.max_time = timedelta(seconds=max_time)
     bounds.max_facts = MAX_DERIVED
     bounds.max_iterations = MAX_ITERATIONS
     builder.set_limits(bounds)
-    authorizer: Authorizer = builder.build(biscuit)
-    return authorizer
+    try:
+        authorizer: Authorizer = builder.build(biscuit)
+    except _NOT_TAKEN:
+        pass
+    else:
+        return authorizer
+    raise Malformed("shape", "a block that the library does not take", allowed="blocks of exported leases")
+
+
+def _check_cost(matches: int, request: Request) -> None:
+    """Refuse what would compute for long: each expression is asked of each element of a list."""
+    longest = max((len(fact) for fact in request.facts.values() if isinstance(fact, tuple)), default=1)
+    if matches * max(longest, 1) > MAX_MATCHES:
+        raise Malformed(
+            "too_large",
+            f"{matches} regular expressions for each of {longest} elements of a fact",
+            allowed=f"{MAX_MATCHES} in all",
+            would_pass="a shorter list, or fewer grants with under or host",
+        )
 
 
 def _listed(fact: Fact) -> list[Any]:

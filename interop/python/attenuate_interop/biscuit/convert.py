@@ -12,17 +12,21 @@ import biscuit_auth as ba
 from biscuit_auth import Biscuit, PrivateKey, PublicKey
 
 from attenuate import KeyRing, Lease, Malformed, Untrusted, limits
-from attenuate.block import AUDIENCE, HMAC, make_block
+from attenuate.block import HMAC, make_block
 from attenuate.fields import Terms, make_fields, moment
 
 from ..portable import NotPortable, minted, portable_blocks
-from .blocks import CARRIED, KIND, source
-from .exact import MAX_TEXT, lease_blocks, signed
+from .blocks import CARRIED, KIND, Signer, source
+from .exact import MAX_TEXT, exact, lease_blocks, signed
 from .frame import framed
 
 
 def to_biscuit(lease: Lease, keys: KeyRing, root: PrivateKey) -> Biscuit:
     """Return a biscuit that allows what an authentic bearer lease allows, no more and no less.
+
+    Leases of both chains can travel. It states the key that the lease is under, and one of an audience key
+    is for that audience alone. Revoking the lease does not reach the biscuit; `from_biscuit` gives, of an
+    hmac lease, the one that was revoked.
 
     root: the private key that signs exported leases and nothing else. It is not a key of the
     ring: who trusts it trusts every biscuit that it signed, and a lease is not signed for that.
@@ -31,7 +35,7 @@ def to_biscuit(lease: Lease, keys: KeyRing, root: PrivateKey) -> Biscuit:
     cannot carry, TypeError for a root that is no such key, ValueError for one that the ring holds.
     """
     _check_root(root, keys)
-    biscuit = signed(portable_blocks(lease, keys, KIND, CARRIED), root)
+    biscuit = signed(portable_blocks(lease, keys, KIND, CARRIED), Signer(lease.key_id, lease.alg), root)
     _check_size(biscuit)
     return biscuit
 
@@ -58,35 +62,49 @@ def read_biscuit(text: str, root: PublicKey) -> Biscuit:
 
     root: the public key of the key that exports leases.
 
-    Raises Malformed `too_large` or `text`, Untrusted `signature`.
+    Raises Malformed `too_large` or `text`, Untrusted `signature`, TypeError for a root that is no such key.
     """
+    if not isinstance(root, PublicKey):
+        raise TypeError(f"root is a {type(root).__name__}, not a PublicKey of biscuits")
     if not isinstance(text, str):
         raise Malformed("text", f"a {type(text).__name__}", allowed="a biscuit's base64url, a str")
     if len(text) > MAX_TEXT:
         raise Malformed("too_large", f"a biscuit of {len(text)} characters", allowed=str(MAX_TEXT))
+    if not text.isascii():
+        raise Malformed("text", "a text that is not ASCII", allowed="a biscuit's base64url")
     try:
         return ba.Biscuit.from_base64(text, root)
     except (ba.BiscuitValidationError, ba.BiscuitSerializationError):
         raise Untrusted("signature", "a biscuit", allowed="one that this root key signed") from None
 
 
-def from_biscuit(biscuit: Biscuit, keys: KeyRing) -> Lease:
-    """Return the lease that a verified biscuit was exported from, as narrowed since, under the ring's key.
+def from_biscuit(biscuit: Biscuit, keys: KeyRing, root: PublicKey, *, allow_new_ids: bool = False) -> Lease:
+    """Return the lease that a biscuit was exported from, as narrowed since, under the key that it states.
 
-    Block for block the same, as `lease_blocks` reads them. The biscuit was verified by `read_biscuit`,
-    or by Biscuit.from_base64 with the root key; this cannot be seen here.
+    Block for block the same, as `lease_blocks` reads them. Of an hmac lease the block ids are the same too:
+    what was revoked stays revoked, by id or by key, the register of attempts knows its run, and a lease
+    under an audience key stays one.
 
-    Raises NotPortable as `lease_blocks`, `sealed` for a biscuit that may not be narrowed, and `audience`
-    where the ring's key serves one audience alone and the biscuit names others. ValueError for a ring
-    that does not mint, and for a lease that would be larger than leases are.
+    keys: with the secret of the lease's key, whichever is active. root: the public key of the key that
+    exports leases; the biscuit's bytes are verified under it again.
+    allow_new_ids: True to take an ed25519 lease. It comes back under its key, and with fresh next_keys; so
+    its block ids are new, and a revocation by id, counters and the register of attempts do not know them.
+    Who has such a biscuit gets a lease that outlives the revocation of the first one.
+
+    Raises Malformed and Untrusted `signature` as `read_biscuit`, NotPortable as `lease_blocks`, `sealed` for
+    a biscuit that may not be narrowed, `ed25519` as above, and `size` for what is more than a lease can
+    hold; Untrusted `unknown_key` or `algorithm` where the ring cannot mint under that key.
     """
-    blocks = lease_blocks(biscuit)
+    if not isinstance(biscuit, Biscuit):
+        raise TypeError(f"a {type(biscuit).__name__} is no verified biscuit; see read_biscuit")
     if framed(biscuit).sealed:
         raise NotPortable("sealed", "lease", hint="a lease would be open to narrowing again")
-    served = (keys.active or "").partition("/")[2]
-    if served and blocks[0][AUDIENCE] != (served,):
-        raise NotPortable("audience", "lease", 0, f"the ring's key serves {served!r:.80} alone")
-    return minted(blocks, keys)
+    biscuit = read_biscuit(biscuit.to_base64(), root)
+    blocks, signer = lease_blocks(biscuit), exact(biscuit).signer
+    if signer.alg != HMAC and not allow_new_ids:
+        why = "its block ids would be new, and revocations would not know them; see allow_new_ids"
+        raise NotPortable("ed25519", "lease", hint=why)
+    return minted(blocks, signer.key_id, signer.alg, keys)
 
 
 def _check_root(root: PrivateKey, keys: KeyRing) -> None:

@@ -7,9 +7,9 @@ and one of them may take minutes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import biscuit_auth as ba
 from biscuit_auth import Biscuit, PrivateKey
@@ -18,11 +18,24 @@ from attenuate import Malformed, limits
 from attenuate.block import HMAC, ISSUED_AT, Fields, read_block
 
 from ..portable import NotPortable, check_complete
-from .blocks import source
+from .blocks import Signer, source
 from .frame import first_bytes, framed
 
 MAX_TEXT: Final = 64 * 1024
 """Characters in a biscuit's text. Datalog takes several times the room of a lease."""
+_MATCH: Final = ".matches("
+
+
+class Exact(NamedTuple):
+    """A biscuit that is an exported lease.
+
+    signer: the key that the lease is under. raws: the bytes of its blocks, without next_key. matches: how
+    many regular expressions its checks ask of each element of a fact, at most.
+    """
+
+    signer: Signer
+    raws: tuple[bytes, ...]
+    matches: int
 
 
 def lease_blocks(biscuit: Biscuit) -> list[Fields]:
@@ -31,37 +44,53 @@ def lease_blocks(biscuit: Biscuit) -> list[Fields]:
     Each block's bytes must be those that an export of its own lease_block makes.
 
     Raises NotPortable by the name of what else there is: `blocks` or `size` for too much, `third_party`
-    for a block that somebody else signed, `lease_block` for a block without one, `structure` for a block
-    0 that is no lease's, the caveat's name for one that no export writes, `foreign` for any other Datalog.
+    for a block that somebody else signed, `lease_block` for a block without one, `lease_key` for a block 0
+    without a key, `structure` for a block 0 that is no lease's, the caveat's name for one that no export
+    writes, `foreign` for any other Datalog.
     """
-    return _read(exact(biscuit))
+    return [_read(raw, number) for number, raw in enumerate(exact(biscuit).raws)]
 
 
-def exact(biscuit: Biscuit) -> tuple[bytes, ...]:
-    """Return the bytes of each lease block; raises as `lease_blocks`."""
-    if biscuit.block_count() > limits.MAX_BLOCKS:
-        raise NotPortable("blocks", "lease", hint=f"at most {limits.MAX_BLOCKS}")
+def exact(biscuit: Biscuit) -> Exact:
+    """Return what an exported lease is made of; raises as `lease_blocks`."""
     there = framed(biscuit)
+    if len(there.blocks) > limits.MAX_BLOCKS:
+        raise NotPortable("blocks", "lease", hint=f"at most {limits.MAX_BLOCKS}")
     if sum(map(len, there.blocks)) > MAX_TEXT:
         raise NotPortable("size", "lease", hint=f"at most {MAX_TEXT} bytes")
     if True in there.external:
         raise NotPortable("third_party", "lease", there.external.index(True), "nobody else signs a block")
-    return _exact(there.blocks)
+    return _exact(there.blocks, Signer.read(biscuit.block_source(0)))
 
 
 @lru_cache(maxsize=256)  # a service meets the same blocks again; whether they are authentic is not kept
-def _exact(blocks: tuple[bytes, ...]) -> tuple[bytes, ...]:
+def _exact(blocks: tuple[bytes, ...], signer: Signer | None) -> Exact:
+    """Make each block anew of its lease_block, and stop at the first that differs."""
     raws = tuple(map(_named, blocks, range(len(blocks))))
-    fields = _read(raws)
-    check_complete(fields[0], "lease")
-    for number, later in enumerate(fields[1:], 1):
-        if ISSUED_AT in later:
-            raise NotPortable("structure", "lease", number, "issued_at stands in block 0 and nowhere else")
-    again = framed(signed(fields, ba.KeyPair().private_key)).blocks  # a key for nothing else
-    for number, (block, made) in enumerate(zip(blocks, again, strict=True)):
-        if block != made:
+    if signer is None:
+        raise NotPortable("lease_key", "lease", 0, "only what was exported is a lease")
+    sources = _sources(raws, signer)
+    matches = 0
+    made: Biscuit | None = None
+    for number, (block, text) in enumerate(zip(blocks, sources, strict=True)):
+        if made is None:
+            made = ba.BiscuitBuilder(text).build(ba.KeyPair().private_key)  # a key for nothing else
+        else:
+            made = made.append(ba.BlockBuilder(text))
+        if framed(made).blocks[number] != block:
             raise NotPortable("foreign", "lease", number, "its Datalog is not that of its lease_block")
-    return raws
+        matches += text.count(_MATCH)
+    return Exact(signer, raws, matches)
+
+
+def _sources(raws: tuple[bytes, ...], signer: Signer) -> Iterator[str]:
+    for number, raw in enumerate(raws):
+        fields = _read(raw, number)
+        if number == 0:
+            check_complete(fields, "lease")
+        elif ISSUED_AT in fields:
+            raise NotPortable("structure", "lease", number, "issued_at stands in block 0 and nowhere else")
+        yield source(fields, number, signer)
 
 
 def _named(block: bytes, number: int) -> bytes:
@@ -72,19 +101,17 @@ def _named(block: bytes, number: int) -> bytes:
     return raw
 
 
-def _read(raws: tuple[bytes, ...]) -> list[Fields]:
-    fields = []
-    for number, raw in enumerate(raws):
-        try:
-            fields.append(read_block(raw, number, HMAC).fields)
-        except Malformed:
-            raise NotPortable("lease_block", "lease", number, "its bytes are no block of a lease") from None
-    return fields
+def _read(raw: bytes, number: int) -> Fields:
+    try:
+        return read_block(raw, number, HMAC).fields  # of both chains: next_key is not in it
+    except Malformed:
+        pass
+    raise NotPortable("lease_block", "lease", number, "its bytes are no block of a lease")
 
 
-def signed(blocks: Iterable[Fields], root: PrivateKey) -> Biscuit:
+def signed(blocks: Iterable[Fields], signer: Signer, root: PrivateKey) -> Biscuit:
     """Return the biscuit of lease blocks; raises NotPortable for what one cannot carry."""
-    first, *more = (source(fields, number) for number, fields in enumerate(blocks))
+    first, *more = (source(fields, number, signer) for number, fields in enumerate(blocks))
     biscuit = ba.BiscuitBuilder(first).build(root)
     for text in more:
         biscuit = biscuit.append(ba.BlockBuilder(text))

@@ -11,16 +11,15 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, Final, Unpack
 
-from pymacaroons import MACAROON_V2, Macaroon, Verifier
+from pymacaroons import MACAROON_V2, Macaroon
 
 from attenuate import KeyRing, Lease
-from attenuate.block import AUDIENCE, HMAC, ISSUED_AT, NONCE, Fields, caveat_name, make_block
-from attenuate.doubts import Doubt, doubted
+from attenuate.block import HMAC, ISSUED_AT, NONCE, Fields, caveat_name, make_block
 from attenuate.fields import Terms, make_fields, moment
 
 from ..portable import NotPortable, check_complete, minted, portable_blocks
 from .form import MAX_CAVEATS, check
-from .keys import Identifier, key_of, read_identifier, write_identifier
+from .keys import Identifier, authenticate, key_of, read_identifier, write_identifier
 from .lines import BLOCK, CARRIED, END, MAX_LINE, Line, read_line, write_lines
 from .words import json_text
 
@@ -33,44 +32,29 @@ _IMPLIED: Final = b"attenuate/1 macaroon block\0"
 
 
 # --- out ------------------------------------------------------------------------------------------
-def to_macaroon(lease: Lease, ring: KeyRing, key_id: str | None = None) -> Macaroon:
+def to_macaroon(lease: Lease, ring: KeyRing) -> Macaroon:
     """Return the macaroon, of version 2, that allows what a bearer lease allows, no more and no less.
 
-    ring: of the issuer: it verifies the lease (V1 to V5) and has the key of the macaroon. key_id: of
-    that key, an hmac key: a root, or ROOT/AUDIENCE for a service that has the audience key alone. By
-    default the lease's own; an ed25519 lease needs one.
+    It is under the lease's own key id, so that who holds one key verifies both, and an import gives the
+    same lease. ring: of the issuer: it verifies the lease (V1 to V5) and holds that key.
 
-    Raises NotPortable with the name of what a macaroon cannot carry (`size` where it is too long),
-    Untrusted for a lease that is not authentic or a key that is missing or no hmac key, ValueError
-    where a key id is needed.
+    Raises NotPortable with the name of what a macaroon cannot carry (`ed25519` for a lease of that chain,
+    `size` where it is too long), Untrusted for a lease that is not authentic.
     """
+    if lease.proof == "bearer" and lease.alg != HMAC:
+        raise NotPortable("ed25519", _KIND, hint="a macaroon's key is a secret; mint under an hmac key")
     blocks = portable_blocks(lease, ring, _KIND, CARRIED)
-    if key_id is None:
-        if lease.alg != HMAC:
-            raise ValueError("an ed25519 lease; give the key_id of the hmac key to make the macaroon under")
-        key_id = lease.key_id
-    named = read_identifier(write_identifier(blocks[0][NONCE], key_id))
-    _check_served(named, blocks)
+    named = read_identifier(write_identifier(blocks[0][NONCE], lease.key_id))
     lines = [*write_lines(blocks[0]), END]
     for fields in blocks[1:]:
         lines += _block_lines(fields)
-    made = _made(named, key_of(key_id, ring, named.served or "-"))
+    made = Macaroon(
+        location=LOCATION,
+        identifier=write_identifier(*named),
+        key=key_of(named.key_id, ring, named.served or "-"),
+        version=MACAROON_V2,
+    )
     return _with_lines(made, lines)
-
-
-def _made(named: Identifier, key: bytes) -> Macaroon:
-    identifier = write_identifier(*named)
-    return Macaroon(location=LOCATION, identifier=identifier, key=key, version=MACAROON_V2)
-
-
-def _check_served(named: Identifier, blocks: list[Fields]) -> None:
-    """Refuse a macaroon under an audience key of a lease that allows something at another audience."""
-    if named.served:
-        stated = [set(fields[AUDIENCE]) for fields in blocks if AUDIENCE in fields]
-        if not set.intersection(*stated) <= {named.served}:
-            raise NotPortable(
-                "audience", _KIND, 0, f"that key serves {named.served!r:.80} alone; narrow it first"
-            )
 
 
 def _block_lines(fields: Fields) -> list[str]:
@@ -108,47 +92,25 @@ def narrow(macaroon: Macaroon, *, now: int | None = None, **terms: Unpack[Terms]
 
 # --- back -----------------------------------------------------------------------------------------
 def from_macaroon(macaroon: Macaroon, ring: KeyRing) -> Lease:
-    """Return a bearer lease of the same blocks, under the ring's active key.
+    """Return the bearer lease that a macaroon was made from, as narrowed since: the same key, the same ids.
 
-    The macaroon's signature is verified first, over every one of its lines; whether they hold now is
-    not looked at. A line outside of `block` and `end`, as another library adds it, goes into a further
-    block, whose nonce comes from the lines. Under an audience key the lease is for that audience alone.
+    So what was revoked stays revoked, by id or by key; the register of attempts knows its run; and a
+    lease under an audience key stays one. The macaroon's signature is verified first, over every one of
+    its lines; whether they hold now is not looked at. A line outside of `block` and `end`, as another
+    library adds it, goes into a further block, whose nonce comes from the lines.
 
-    ring: of the issuer, with the macaroon's key. Raises Malformed for what is no macaroon of a lease,
-    Untrusted `unknown_key`, `algorithm` or `proof`, NotPortable with the name of what a lease cannot
-    carry or does not have: `caveat` for a line that is not of the grammar, `structure`, `audience`, `size`.
+    ring: of the issuer, with the macaroon's key, whichever is active. Raises Malformed for what is no
+    macaroon of a lease, Untrusted `unknown_key`, `algorithm` or `proof`, NotPortable with the name of what
+    a lease cannot carry or does not have: `caveat` for a line that is not of the grammar, `structure`, `size`.
     """
     if not isinstance(ring, KeyRing):
         raise TypeError(f"ring is a {type(ring).__name__}, not a KeyRing")
     check(macaroon)
     named = read_identifier(macaroon.identifier_bytes)
-    if not _authentic(macaroon, key_of(named.key_id, ring, named.served or "-")):
-        raise doubted(Doubt.PROOF, named.key_id, 0, keys=ring, audience=named.served or "-", now=0)
+    authenticate(macaroon, named.key_id, ring, named.served or "-")
     blocks = list(_blocks(named, [caveat.caveat_id_bytes.decode() for caveat in macaroon.caveats]))
     check_complete(blocks[0], "lease")
-    if named.served:
-        if named.served not in blocks[0][AUDIENCE]:
-            raise NotPortable("audience", "lease", 0, f"its key serves {named.served!r:.80} alone")
-        blocks[0][AUDIENCE] = (named.served,)
-    try:
-        return minted(blocks, ring)
-    except ValueError as fault:  # each line is good; together they may be too much for a block or a lease
-        why = str(fault)
-    raise NotPortable("size", "lease", hint=why)  # out here: the context of it would hold secrets
-
-
-def _authentic(macaroon: Macaroon, key: bytes) -> bool:
-    """Say whether the signature covers the identifier and every line."""
-    verifier = Verifier()
-    verifier.satisfy_general(_any_line)  # an unmet caveat would be left out of what is signed
-    try:
-        return verifier.verify(macaroon, key) is True
-    except Exception:
-        return False
-
-
-def _any_line(caveat: str) -> bool:
-    return True
+    return minted(blocks, named.key_id, HMAC, ring)
 
 
 def _blocks(named: Identifier, lines: list[str]) -> Iterator[Fields]:

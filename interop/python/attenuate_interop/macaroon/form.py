@@ -29,6 +29,8 @@ MAX_HINT: Final = 1024
 _BASE64: Final = re.compile(r"[A-Za-z0-9_-]+")
 _MEMBERS: Final = frozenset(("v", "l", "i", "i64", "s", "s64", "c"))
 _NO_LOCATION: Final = b"\x01\x00"
+_END, _ID = 0, 2
+_PACKETS: Final = frozenset((1, _ID, 4, 6))  # location, identifier, third-party key, signature
 
 
 def write(macaroon: Macaroon, form: str = "binary") -> str:
@@ -80,7 +82,7 @@ def check(macaroon: Macaroon) -> None:
         raise Malformed("text", "a macaroon of version 1", allowed="version 2")
     if len(macaroon.caveats) > MAX_CAVEATS:
         raise _too_large("caveats", MAX_CAVEATS)
-    if max(len(macaroon.identifier_bytes), len(macaroon.location.encode())) > MAX_HINT:
+    if max(len(macaroon.identifier_bytes), _location_size(macaroon)) > MAX_HINT:
         raise _too_large("bytes of an identifier or location", MAX_HINT)
     for caveat in macaroon.caveats:
         if caveat.third_party():
@@ -93,10 +95,20 @@ def check(macaroon: Macaroon) -> None:
         raise _unlike()
 
 
+def _location_size(macaroon: Macaroon) -> int:
+    """Return the bytes of a location, which pymacaroons reads as UTF-8 only when it is asked for."""
+    try:
+        return len(macaroon.location.encode())
+    except UnicodeError:
+        pass
+    raise Malformed("shape", "a location that is not UTF-8", allowed="a hint in UTF-8")
+
+
 def _binary(text: str) -> Macaroon:
     data = _base64(text)
     if data[:1] != b"\x02":
         raise Malformed("text", "a macaroon of another version or form", allowed="version 2")
+    _check_packets(data)
     macaroon = BinarySerializer().deserialize_raw(data)
     again = BinarySerializer().serialize_raw(macaroon)
     if macaroon.location == "" and data[1:3] != _NO_LOCATION:
@@ -104,6 +116,35 @@ def _binary(text: str) -> Macaroon:
     if again != data:
         raise _unlike()
     return macaroon
+
+
+def _check_packets(data: bytes) -> None:
+    """Count the packets and add up their lengths once: pymacaroons copies the rest for each of them."""
+    at, ids, ends = 1, 0, 0
+    while at < len(data):
+        kind, at = data[at], at + 1
+        if kind == _END:
+            ends += 1
+        elif kind in _PACKETS:
+            size, at = _length(data, at)
+            at += size
+            ids += kind == _ID
+        else:
+            raise _unlike()
+        if ids > MAX_CAVEATS + 1 or ends > MAX_CAVEATS + 2:  # the macaroon's own; and one after all caveats
+            raise _too_large("caveats", MAX_CAVEATS)
+    if at != len(data):
+        raise _unlike()
+
+
+def _length(data: bytes, at: int) -> tuple[int, int]:
+    """Return a varint of at most three bytes, which is more than a text here has, and where it ends."""
+    value = 0
+    for count, byte in enumerate(data[at : at + 3]):
+        value |= (byte & 127) << 7 * count
+        if byte < 128:
+            return value, at + count + 1
+    raise _unlike()
 
 
 def _json(text: str) -> Macaroon:

@@ -6,12 +6,12 @@ only that, and attenuate's own rules (V6, V7) decide about it. There is no secon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, final
 
-from pymacaroons import Verifier
+from pymacaroons import Macaroon, Verifier
 
-from attenuate import Malformed, Request, limits
+from attenuate import KeyRing, Malformed, Request, limits
 from attenuate.block import (
     ALLOW,
     AUDIENCE,
@@ -28,6 +28,8 @@ from attenuate.clear import Case, Handler, Rules, failures
 from attenuate.fields import moment, seconds
 from attenuate.grants import Grant
 
+from .form import check
+from .keys import authenticate, check_whole, key_of, read_identifier
 from .lines import BLOCK, END, read_line
 
 # A complete block 0 for a line to stand behind; what is found of it says nothing and is not looked at.
@@ -48,14 +50,16 @@ _DATES: Final = (ISSUED_AT, EXPIRES)
 
 @final
 class Satisfier:
-    """Answers for the lines of exported leases: exactly True or False, and never raises.
+    """Answers for the lines of one macaroon: exactly True or False, and never raises.
 
-    For what is no line of the grammar, and for an extension without a handler, the answer is False.
+    lines: those that were found signed. now: None for the clock's, read each time. For any other line, for
+    what is not of the grammar, and for an extension without a handler, the answer is False.
     """
 
-    __slots__ = ("_now", "_request", "_rules")
+    __slots__ = ("_lines", "_now", "_request", "_rules")
 
-    def __init__(self, request: Request, now: int, rules: Rules) -> None:
+    def __init__(self, lines: Iterable[str], request: Request, now: int | None, rules: Rules) -> None:
+        self._lines = frozenset(lines)
         self._request = request
         self._now = now
         self._rules = rules
@@ -63,7 +67,7 @@ class Satisfier:
     def __call__(self, caveat: object) -> bool:
         """Say whether a caveat holds. caveat: its text, as pymacaroons gives it; anything else does not."""
         try:
-            return type(caveat) is str and self._holds(caveat)
+            return type(caveat) is str and caveat in self._lines and self._holds(caveat)
         except Exception:  # not of the grammar, or a fault: whatever it was, nothing has said yes
             return False
 
@@ -76,40 +80,62 @@ class Satisfier:
         return not any(failure.block == 1 for failure in failures(self._case(_ROOT, block)))
 
     def _case(self, *blocks: Block) -> Case:
-        return Case(blocks, self._request, self._request.run, self._now, self._rules, False)
+        return Case(blocks, self._request, self._request.run, moment(self._now), self._rules, False)
 
 
 def satisfy(
     verifier: Verifier,
+    macaroon: Macaroon,
     request: Request,
+    ring: KeyRing,
     *,
     now: int | None = None,
     max_lifetime: int | str | None = None,
     leeway: int = 0,
     handlers: Mapping[str, Handler] | None = None,
-) -> None:
-    """Let a stock verifier decide about one request, at one time, as attenuate would (V6, V7).
+) -> bytes:
+    """Let a stock verifier decide about one macaroon and one request as attenuate would (V6, V7).
 
-    verifier: a new `pymacaroons.Verifier()` for each request. request: with its run. now: seconds since
-    1970, by default the clock's. max_lifetime: the longest lease taken, in seconds or as "15m".
-    leeway: 0 to 60 seconds. handlers: "vendor/name" -> function of (value, request), as for
+    Return the key, 32 bytes, a secret, for `verifier.verify(macaroon, key)`. The macaroon is authentic
+    then, with every line of it, so that no handler ever sees a line that nobody signed: pymacaroons asks
+    about the lines before it looks at the signature.
+
+    verifier: a new `pymacaroons.Verifier()` for each macaroon and request. request: with its run, and this
+    service's own name as its audience. ring: as for `attenuate.Verifier`. now: seconds since 1970; by
+    default the clock's, each time it is asked. max_lifetime: the longest lease taken, in seconds or as
+    "15m". leeway: 0 to 60 seconds. handlers: "vendor/name" -> function of (value, request), as for
     `attenuate.Verifier`.
 
-    Raises Malformed `facts` for a request without a run, TypeError or ValueError for another type, and
-    ValueError for a verifier that has satisfiers of a request already: a caveat may hold for either.
+    Raises Malformed for another macaroon or a request without a run, Untrusted `unknown_key`, `algorithm`
+    or `proof`, Forbidden `audience` (V3) or `structure` (V6: block 0 is not whole), TypeError or ValueError
+    for another type, and ValueError for a verifier that has satisfiers already: a caveat may hold for either.
     """
     if not isinstance(verifier, Verifier):
         raise TypeError(f"verifier is a {type(verifier).__name__}, not a pymacaroons.Verifier")
     if not isinstance(request, Request):
         raise TypeError(f"request is a {type(request).__name__}, not a Request")
+    if not isinstance(ring, KeyRing):
+        raise TypeError(f"ring is a {type(ring).__name__}, not a KeyRing")
     if request.run is None:
         raise Malformed("facts", "a request without a run", allowed="the run that this process executes")
     if any(isinstance(callback, Satisfier) for callback in verifier.callbacks):
         raise ValueError("this verifier has a request; make a pymacaroons.Verifier() for each")
+    rules = _rules(max_lifetime, leeway, handlers or {})
+    moment(now)
+    check(macaroon)
+    key_id = read_identifier(macaroon.identifier_bytes).key_id
+    authenticate(macaroon, key_id, ring, request.audience)
+    check_whole(macaroon)
+    lines = [caveat.caveat_id_bytes.decode("ascii") for caveat in macaroon.caveats]
+    verifier.satisfy_general(Satisfier(lines, request, now, rules))
+    return key_of(key_id, ring, request.audience)
+
+
+def _rules(max_lifetime: int | str | None, leeway: int, handlers: Mapping[str, Handler]) -> Rules:
     if type(leeway) is not int or not 0 <= leeway <= limits.MAX_LEEWAY:
         raise ValueError(f"leeway {leeway!r:.40} is not from 0 to {limits.MAX_LEEWAY} seconds")
-    for name, handler in (handlers or {}).items():
+    for name, handler in handlers.items():
         if not isinstance(name, str) or not EXTENSION.fullmatch(name) or not callable(handler):
             raise ValueError(f"handler {name!r:.80}; give vendor/name -> function")
     cap = None if max_lifetime is None else seconds(max_lifetime)
-    verifier.satisfy_general(Satisfier(request, moment(now), Rules(leeway, cap, dict(handlers or {}))))
+    return Rules(leeway, cap, dict(handlers))

@@ -166,6 +166,10 @@ impl Request {
         let mut stated: Vec<usize> = (0..facts.len()).collect();
         stated.sort_unstable_by(|&a, &b| order(facts[a].name.as_bytes(), facts[b].name.as_bytes()));
         facts.sort_unstable_by(|a, b| order(a.name.as_bytes(), b.name.as_bytes()));
+        for fact in &mut facts {
+            // somebody may have asked, and changed the values since
+            (fact.path, fact.host) = Default::default();
+        }
         let arguments = (0..facts.len()).filter(|&at| facts[at].name.starts_with("args.")).collect();
         let has_opaque = facts.iter().any(Fact::is_opaque);
         Request { action, audience, run, facts, stated, arguments, has_opaque, cost, binding }
@@ -187,7 +191,7 @@ impl Request {
             Some("audience")
         } else if !self.run.as_ref().is_none_or(is_run) {
             Some("run")
-        } else if !self.cost.iter().all(fits) {
+        } else if !self.cost.iter().all(fits) || self.costs_twice() {
             Some("cost")
         } else if self.facts.len() > limits::MAX_FACTS
             || self.facts.iter().any(|fact| fact.values.len() > limits::MAX_FACTS)
@@ -197,6 +201,12 @@ impl Request {
         } else {
             None
         }
+    }
+
+    fn costs_twice(&self) -> bool {
+        let mut units: Vec<&str> = self.cost.iter().map(|(unit, _)| &unit[..]).collect();
+        units.sort_unstable();
+        units.windows(2).any(|two| two[0] == two[1])
     }
 
     /// Say whether there are more facts than a request may have.

@@ -13,6 +13,7 @@ use crate::trust::Question;
 use crate::verify::{Allowed, decide, open};
 use crate::{Cache, grammar, text};
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 type Handler = Box<dyn Fn(&Data, &Request) -> bool + Send + Sync>;
@@ -84,7 +85,8 @@ impl Verifier {
         self
     }
 
-    /// Decide an extension caveat, vendor/name: the function gets its value and the request.
+    /// Decide an extension caveat, vendor/name: the function gets its value and the request. One that
+    /// panics says no.
     pub fn handler(
         mut self,
         name: &str,
@@ -116,7 +118,9 @@ impl Verifier {
         let mut handlers = |chain: &Arc<Chain>, block: usize, name: &str| {
             let handler = self.handlers.get(name)?;
             let value = chain.blocks().nth(block)?.extension(name);
-            Some(value.is_some_and(|value| handler(&value, request)))
+            // one that panics has not said yes
+            let asked = || value.is_some_and(|value| handler(&value, request));
+            Some(catch_unwind(AssertUnwindSafe(asked)).unwrap_or(false))
         };
         let allowed = decide(open(token, &question)?, &question, &mut handlers, false)?;
         let run = request.run.clone().or_else(|| run_of(&allowed.chain)).unwrap_or_default();

@@ -359,3 +359,43 @@ fn the_first_block_of_the_readme_is_the_example() {
     let shown = readme.split("```rust\n").nth(1).unwrap().split("```").next().unwrap();
     assert_eq!(shown, example.split_once("\n\n").unwrap().1);
 }
+
+#[test]
+fn what_changes_after_it_was_made_is_looked_at_again() {
+    let under = root_with([(8, named([("path", Value::Array(vec![3.into(), texts(&["src"])]))]))]);
+    let token = mint(false, [under]).text(End::Bearer);
+    let ask = |fact: attenuate_rules::Fact, cost: Vec<(String, i64)>| {
+        let run = Some(vec![("agt_1".to_owned(), Some(2))]);
+        Request::new("repo.read".into(), "github".into(), run, vec![fact], cost, None)
+    };
+    for (end, good) in [("src/a", true), ("src/../../etc/shadow", false)] {
+        let mut fact = attenuate_rules::Fact::new("path".into(), vec!["src/a".into()], false);
+        assert!(fact.is_path());
+        fact.values = vec![end.into()];
+        assert_eq!(verifier().verify(&token, &ask(fact, vec![]), NOW + 1).is_ok(), good);
+    }
+    let path = || attenuate_rules::Fact::new("path".into(), vec!["src/a".into()], false);
+    let usd = |amount| ("usd".to_owned(), amount);
+    assert!(verifier().verify(&token, &ask(path(), vec![usd(1)]), NOW + 1).is_ok());
+    let twice = verifier().verify(&token, &ask(path(), vec![usd(1), usd(9)]), NOW + 1).unwrap_err();
+    assert_eq!((twice.stage(), twice.code()), ("malformed", "facts"));
+}
+
+#[test]
+fn a_handler_that_panics_says_no() {
+    let Value::Map(mut fields) = map(root()) else { unreachable!() };
+    fields.push(("acme/x".into(), 1.into()));
+    let mut parts = Parts::new(false, "k1", SECRET);
+    parts.push(Value::Map(fields).encode());
+    let token = parts.text(End::Bearer);
+    let request = verifier().ask("repo.read").run("agt_1@2").build().unwrap();
+    let quiet = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let answer = |yes: bool| {
+        let asked = verifier().handler("acme/x", move |_, _| if yes { true } else { panic!("no") }).unwrap();
+        asked.verify(&token, &request, NOW + 1).map(|_| ()).map_err(|refused| refused.code().to_owned())
+    };
+    let found = (answer(true), answer(false));
+    std::panic::set_hook(quiet);
+    assert_eq!(found, (Ok(()), Err("acme/x".into())));
+}

@@ -12,6 +12,7 @@ const (
 	maxGrants = 64
 	never     = strict.SafeInt + 1 // an expiry that a block does not state
 	unissued  = -1                 // an issued_at that it does not
+	issuedAt  = int64(15)          // its key
 )
 
 // block is a block that was read strictly. What it lacks is empty, or holds for every request.
@@ -82,10 +83,14 @@ var blockParts = []part{
 func (b *block) read(r *reader, index int, alg int64) {
 	need(len(r.s) <= maxBlockSize, "too_large", "a block of more than 4096 bytes")
 	*b = block{expires: never, issued: unissued, depth: maxBlocks}
+	member := ""
+	defer func() { named(recover(), member) }()
 	pairs(r, 1, (*reader).key, func(key any) {
 		number, isNumber := key.(int64)
 		if isNumber && 0 <= number && number < int64(len(blockParts)) {
+			member = blockParts[number].name
 			blockParts[number].read(b, r)
+			member = ""
 			return
 		}
 		name, _ := key.(string)

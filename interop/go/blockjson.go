@@ -2,6 +2,7 @@ package attenuate
 
 import (
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -25,24 +26,33 @@ var (
 		{"keys", elements(bytesWire), same, nil}, {"quorum", same, same, nil}}
 )
 
-// wireOf returns the members of an object by their numbers. What no part has is an unknown number, or stands
-// under its name, as extensions do.
-func wireOf(parts []part, value any) map[any]any {
+// wireOf returns the members of an object by their numbers. What no part has is an unknown number, or of a
+// block an extension, which stands under its name.
+func wireOf(parts []part, what string, value any) map[any]any {
 	out := make(map[any]any)
 	for name, value := range object(value) {
 		at := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
 		number, err := strconv.ParseInt(name, 10, 64)
 		switch {
 		case at >= 0:
-			out[int64(at)] = parts[at].wire(value)
+			out[int64(at)] = turned(name, value, parts[at].wire)
 		case err == nil && strconv.FormatInt(number, 10) == name:
 			need(number < 0 || number >= int64(len(parts)), "shape", "a number that has a name")
-			out[number] = value
+			out[number] = turned(name, value, same)
 		default:
-			out[name] = value
+			need(what == "caveat" && isExtension(name), "shape", fmt.Sprintf("%.80q is no %s", name, what))
+			out[name] = turned(name, value, same)
 		}
 	}
 	return out
+}
+
+// turned returns what a member becomes, which has an encoding; it throws under the member's name.
+func turned(name string, value any, turn func(any) any) any {
+	defer func() { named(recover(), name) }()
+	value = turn(value)
+	appendCBOR(nil, value)
+	return value
 }
 
 // shownOf returns an object of what was read under numbers.
@@ -87,7 +97,7 @@ func members(turn func(any) any) func(any) any {
 	return func(value any) any {
 		out := maps.Clone(object(value))
 		for name := range out {
-			out[name] = turn(out[name])
+			out[name] = turned(name, out[name], turn)
 		}
 		return out
 	}
@@ -123,13 +133,13 @@ func runShown(value any) any {
 	return out.String()
 }
 
-func grantWire(value any) any { return wireOf(grantParts, value) }
+func grantWire(value any) any { return wireOf(grantParts, "part of a grant", value) }
 
 func grantShown(value any) any { return shownOf(grantParts, value) }
 
 func demandWire(value any) any {
 	out := []any{nil, nil, int64(1)}
-	for key, part := range wireOf(demandParts, value) {
+	for key, part := range wireOf(demandParts, "part of an approval", value) {
 		number, ok := key.(int64)
 		need(ok && 0 <= number && number < 3, "shape", "an unknown part of an approval")
 		out[number] = part
@@ -158,7 +168,7 @@ func constraintWire(value any) any {
 			need(out == nil, "shape", "a constraint of two kinds")
 			out = []any{int64(at), value}
 		} else {
-			need(name == "min" || name == "max" || name == "optional", "shape", "an unknown constraint")
+			need(name == "min" || name == "max" || name == "optional", "shape", "an unknown constraint: "+cut(name))
 		}
 	}
 	need(out != nil, "shape", "a constraint of no kind")

@@ -4,9 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"attenuate.invalid/attenuate/internal/strict"
 )
 
 const skew = 60 // seconds: of issued_at ahead of now (V6), and of a bound proof (V5)
+
+// firstParts are what the first block of a lease has.
+var firstParts = [...]string{"run", `attempts of all its run, as in "a@1"`, "audience", "expires", "allow", "issued_at",
+	"issued_at before expires"}
 
 // runOf returns the longest run that blocks state, each attempt from the first block that states it.
 func runOf(blocks []block) run {
@@ -41,16 +47,27 @@ func stating(blocks []block, level int) (at int, states bool) {
 	return at, false
 }
 
+// incomplete says what keeps a block from being the first of a lease, or nothing.
+func (b *block) incomplete() (parts string) {
+	open := slices.ContainsFunc(b.run, func(s segment) bool { return s.attempt == 0 })
+	lack := [...]bool{b.run == nil, open, b.audience == nil, b.expires == never, b.allow == nil,
+		b.issued == unissued, b.issued >= b.expires}
+	for i, lacking := range lack {
+		if lacking {
+			parts += ", " + firstParts[i]
+		}
+	}
+	return strings.TrimPrefix(parts, ", ")
+}
+
 // cleared returns the first check of V6 and V7 that does not hold, or nil. The order is the contract.
 func (m *matter) cleared() *Refusal {
 	blocks, root := m.t.blocks, &m.t.blocks[0]
-	open := slices.ContainsFunc(root.run, func(s segment) bool { return s.attempt == 0 })
-	if root.run == nil || open || root.audience == nil || root.allow == nil || root.expires == never ||
-		root.issued == unissued || root.issued >= root.expires {
-		return forbidden("structure", 0, "a lease without run, attempts, audience, expires, allow or issued_at", "")
+	if lacks := root.incomplete(); lacks != "" {
+		return forbidden("structure", 0, "a first block without "+lacks, "")
 	}
 	if root.issued > m.now+skew {
-		return forbidden("issued_at", 0, fmt.Sprint(m.now), fmt.Sprintf("from %d on", root.issued-skew))
+		return forbidden("issued_at", 0, fmt.Sprint("now ", m.now), fmt.Sprintf("from %d on", root.issued-skew))
 	}
 	for i := range blocks {
 		b, more, life := &blocks[i], len(blocks)-1-i, root.expires-root.issued
@@ -58,9 +75,9 @@ func (m *matter) cleared() *Refusal {
 		case i > 0 && b.issued != unissued:
 			return forbidden("structure", i, "issued_at in a later block", "")
 		case int64(more) > b.depth:
-			return forbidden("depth", i, fmt.Sprintf("%d more blocks", more), fmt.Sprint(b.depth))
+			return forbidden("depth", i, fmt.Sprintf("%d more blocks", more), fmt.Sprintf("at most %d", b.depth))
 		case i == 0 && m.MaxLifetime > 0 && life > m.MaxLifetime:
-			return forbidden("lifetime", 0, fmt.Sprintf("%d seconds", life), fmt.Sprint(m.MaxLifetime))
+			return forbidden("lifetime", 0, fmt.Sprintf("a lease of %d seconds", life), fmt.Sprintf("at most %d", m.MaxLifetime))
 		case b.asker != "" && (i > 0 || b.asker != m.asks):
 			return forbidden("for", i, "an approval, or of another block", "")
 		case b.bound && m.t.proof.kind != bound:
@@ -83,22 +100,27 @@ func (m *matter) caveats(b *block, i int) *Refusal {
 	case b.audience != nil && !slices.Contains(b.audience, m.Audience):
 		return forbidden("audience", i, m.Audience, fmt.Sprintf("%.200q", b.audience))
 	case m.now < b.notBefore-m.Leeway:
-		return forbidden("not_before", i, fmt.Sprint(m.now), fmt.Sprintf("from %d on", b.notBefore))
+		return forbidden("not_before", i, fmt.Sprint("now ", m.now), fmt.Sprintf("from %d on", b.notBefore-m.Leeway))
 	case m.now >= b.expires+m.Leeway:
-		return forbidden("expires", i, fmt.Sprint(m.now), fmt.Sprintf("before %d", b.expires))
+		return forbidden("expires", i, fmt.Sprint("now ", m.now), fmt.Sprintf("before %d", b.expires+m.Leeway))
 	case b.allow != nil && !slices.ContainsFunc(b.allow, m.fits):
-		return forbidden("allow", i, m.Action, fmt.Sprintf("%.400v", b.allow))
+		asked, allowed := m.unmet(b.allow)
+		return forbidden("allow", i, asked, allowed)
 	}
 	if at := slices.IndexFunc(b.deny, m.denies); at >= 0 {
-		return forbidden("deny", i, m.Action, fmt.Sprintf("what is certainly not %.400v", b.deny[at]))
+		asked, allowed := "action "+m.Action, "another action"
+		if where := b.deny[at].where; where != nil {
+			asked += ", " + m.stated(where[0].fact)
+			allowed += ", or facts for which the deny certainly fails: " + where[0].String()
+		}
+		return forbidden("deny", i, asked, allowed)
 	}
 	if at := slices.IndexFunc(b.where, m.lacks); at >= 0 {
-		fact := b.where[at].fact
-		return forbidden("where", i, fmt.Sprintf("%.80s is %.80v", fact, m.facts[fact]), b.where[at].String())
+		return forbidden("where", i, m.stated(b.where[at].fact), b.where[at].String())
 	}
 	for _, limit := range b.budget {
 		if _, stated := m.Cost[limit.unit]; !stated && limit.unit != "calls" {
-			return forbidden("budget", i, "no cost in "+limit.unit, "a request that states one")
+			return forbidden("budget", i, "no cost in "+cut(limit.unit), "a request that states one")
 		}
 	}
 	for _, each := range b.others {
@@ -188,10 +210,39 @@ func (c *constraint) certain(fact any, wanted bool) bool {
 	return len(elements) > 0 && !slices.ContainsFunc(elements, func(each any) bool { return !told(each) })
 }
 
-// Strings are for people.
+// --- for people ---
 
-func (g grant) String() string { return fmt.Sprintf("%s %v", strings.Join(g.patterns, ", "), g.where) }
+// unmet says of an allow what was asked and allowed: actions, or else what the first grant of the action lacks.
+func (m *matter) unmet(allow []grant) (asked, allowed string) {
+	var patterns []string
+	for _, g := range allow {
+		at, taken := slices.IndexFunc(g.where, m.lacks), takes(g.patterns, m.Action)
+		if taken && at >= 0 {
+			return m.stated(g.where[at].fact), g.where[at].String()
+		}
+		if taken {
+			return "an argument without a constraint", "with `only`, arguments that the grant names"
+		}
+		patterns = append(patterns, g.patterns...)
+	}
+	return "action " + m.Action, cut(strings.Join(patterns, ", "))
+}
 
+// stated says what a fact is: path "docs/a.md".
+func (m *matter) stated(name string) string {
+	fact, there := m.facts[name]
+	text, _ := strict.Append([]byte(name+" "), fact)
+	switch {
+	case there:
+		return cut(string(text))
+	case m.opaqueAbove(name):
+		return cut(name) + " within what is Opaque"
+	}
+	return "no " + cut(name)
+}
+
+// String returns the fact and the constraint in its JSON form: path {"under":["src"]}.
 func (c condition) String() string {
-	return fmt.Sprintf("%.80s %s %.200v", c.fact, kindNames[c.kind], c.operands)
+	text, _ := strict.Append([]byte(c.fact+" "), constraintShown((&reader{s: c.raw}).value(1, false)))
+	return cut(string(text))
 }

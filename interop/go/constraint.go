@@ -16,9 +16,11 @@ type constraint struct {
 	kind     int64
 	operands []any // string, int64 or bool; in a range int64 or nil
 	optional bool
+	raw      string
 }
 
 func (r *reader) constraint() (c constraint) {
+	start := r.i
 	n := r.count(majorArray, 2)
 	c.kind = r.int(oneOf, present)
 	switch c.kind {
@@ -31,6 +33,7 @@ func (r *reader) constraint() (c constraint) {
 	}
 	need(n <= 3 && c.well(), "shape", "another constraint")
 	c.optional = n == 3 && r.isTrue()
+	c.raw = r.s[start:r.i]
 	return c
 }
 

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
+	"testing"
 
 	"attenuate.invalid/attenuate"
 )
@@ -13,8 +16,18 @@ const now = 1_800_000_000 // seconds since 1970; a service asks its clock: time.
 
 var root = bytes.Repeat([]byte{7}, 32) // an hmac key; a real one is random and kept by the issuer
 
+// githubKey verifies leases for the service github, and can mint none for others.
+func githubKey() []byte {
+	key, err := attenuate.AudienceKey(root, "github")
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// issue is the issuer's part: it mints under the key that the service holds.
 func issue() *attenuate.Lease {
-	key, err := attenuate.HMACKey("k1", root)
+	key, err := attenuate.HMACKey("k1/github", githubKey())
 	if err != nil {
 		panic(err)
 	}
@@ -29,16 +42,10 @@ func issue() *attenuate.Lease {
 }
 
 func Example() {
-	// The service github holds a key that verifies leases for github and can mint none for others.
-	key, _ := attenuate.AudienceKey(root, "github")
-	ring := attenuate.NewRing()
-	if err := ring.AddSecret("k1/github", key); err != nil {
+	verifier, err := newVerifier(githubKey()) // this and readFile are the README's, in readme_test.go
+	if err != nil {
 		panic(err)
 	}
-	if err := ring.AddSecret("k1", root); err != nil { // or the root itself
-		panic(err)
-	}
-	verifier := attenuate.Verifier{Ring: ring, Audience: "github", MaxLifetime: 3600}
 
 	// The agent narrows what it has before it hands it on, without a key.
 	child, err := issue().Narrow(json.RawMessage(`{"where": {"path": {"under": ["src"]}}}`))
@@ -46,22 +53,18 @@ func Example() {
 		panic(err)
 	}
 
-	// The service states the call that it is about to make, in its own words.
 	for _, path := range []string{"src/main.go", "src/../.env"} {
-		request := attenuate.Request{Action: "repo.read", Run: "agt_1@2", Facts: attenuate.Facts{"path": path}}
-		verified, err := verifier.Verify(child.Token(), request, now+1)
+		err := readFile(verifier, child.Token(), path, now+1)
 		var refusal *attenuate.Refusal
 		if errors.As(err, &refusal) {
 			fmt.Println(refusal.Stage, refusal.Code, refusal.Block)
 			fmt.Println(err)
-			continue
 		}
-		fmt.Println("ok for", verified.Run)
 	}
 	// Output:
-	// ok for agt_1@2
+	// src/main.go for agt_1@2 until 1800000900
 	// forbidden where 1
-	// forbidden by block 1: where; asked: path is src/../.env; allowed: path under [src]
+	// forbidden by block 1: where; asked: path "src/../.env"; allowed: path {"under":["src"]}
 }
 
 func ExampleVerified_Counters() {
@@ -69,14 +72,13 @@ func ExampleVerified_Counters() {
 	if err != nil {
 		panic(err)
 	}
-	ring := attenuate.NewRing()
-	if err := ring.AddSecret("k1", root); err != nil {
+	verifier, err := newVerifier(githubKey())
+	if err != nil {
 		panic(err)
 	}
 	request := attenuate.Request{Action: "repo.read", Run: "agt_1@2"}
 
 	// Nobody counts here, so a lease that asks for it is refused.
-	verifier := attenuate.Verifier{Ring: ring, Audience: "github"}
 	_, err = verifier.Verify(lease.Token(), request, now)
 	fmt.Println(err)
 
@@ -92,6 +94,16 @@ func ExampleVerified_Counters() {
 	// Output:
 	// unavailable: store; asked: a lease with a counter: budget; allowed: AppliesCharges, by a caller that applies them
 	// budget 1 of 3
+}
+
+// TestReadme: the README's program is the one that is compiled and run here.
+func TestReadme(t *testing.T) {
+	readme, err1 := os.ReadFile("README.md")
+	source, err2 := os.ReadFile("readme_test.go")
+	_, program, found := strings.Cut(string(source), "package attenuate_test\n\n")
+	if err1 != nil || err2 != nil || !found || !strings.Contains(string(readme), "```go\n"+program+"```\n") {
+		t.Error("the README has another program than readme_test.go", err1, err2)
+	}
 }
 
 func ExampleLease_Present() {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"attenuate.invalid/attenuate/internal/source"
 	"attenuate.invalid/attenuate/internal/strict"
@@ -37,16 +38,15 @@ func hold(t *token, whole string) *Lease {
 	return &Lease{func() *held { return in }}
 }
 
-// Mint returns a bearer lease of one block, which is as in Narrow. What makes a lease complete (run with
-// attempts, audience, expires, allow, issued_at) is for verifiers to refuse.
-func Mint(key Key, form any) (*Lease, error) {
-	if key.data == nil {
-		return nil, malformed("shape", "a key that was not made by HMACKey or Ed25519Key")
-	}
+// Mint returns a bearer lease of one block, which is as in Narrow. A block that no verifier would take is
+// refused, with what it lacks. One without issued_at gets the time of the clock, which nothing else reads.
+func Mint(key Key, form any) (lease *Lease, err error) {
+	defer caught(&err)
+	need(key.data != nil, "shape", "a key that was not made by HMACKey or Ed25519Key")
 	header := string(appendCBOR(nil, []any{int64(1), key.alg, key.id}))
 	t := &token{header: header, alg: key.alg, proof: proof{kind: bearer, tag: key.data()}}
 	t.hashes = [][32]byte{hash(labelHeader, nil, header)}
-	return hold(t, "").Narrow(form)
+	return hold(t, "").extend(form, !source.MintAsStated)
 }
 
 // Block is a block in its JSON form (specs/caveats.md, JSON).
@@ -57,14 +57,22 @@ type Block map[string]any
 // lease that is not a bearer's is refused: forbidden, structure.
 func (l *Lease) Narrow(form any) (narrowed *Lease, err error) {
 	defer caught(&err)
+	return l.extend(form, false)
+}
+
+// extend adds a block, or makes the whole first block of a lease; it throws.
+func (l *Lease) extend(form any, whole bool) (*Lease, error) {
 	next := l.bearer()
 	text, err := json.Marshal(form)
 	need(err == nil, "shape", "a block that does not marshal")
 	value, err := strict.Parse(text)
 	need(err == nil, "shape", "a block that is JSON with two meanings")
-	fields := wireOf(blockParts, value)
+	fields := wireOf(blockParts, "caveat", value)
 	if _, stated := fields[int64(0)]; !stated {
 		fields[int64(0)] = random(16)
+	}
+	if _, stated := fields[issuedAt]; !stated && whole {
+		fields[issuedAt] = time.Now().Unix()
 	}
 	seed := []byte(nil)
 	if next.alg == algEd25519 {
@@ -81,7 +89,12 @@ func (l *Lease) Narrow(form any) (narrowed *Lease, err error) {
 	} else {
 		next.proof.tag = mac(next.proof.tag, "", link)
 	}
-	return l.with(&next)
+	lease, err := l.with(&next)
+	if err == nil && whole {
+		lacks := lease.in().blocks[0].incomplete()
+		need(lacks == "", "shape", "a first block without "+lacks)
+	}
+	return lease, err
 }
 
 // Seal returns the lease sealed: it can be used, and not narrowed.
@@ -109,10 +122,21 @@ func (l *Lease) prove(p proof) (proven *Lease, err error) {
 
 // bearer returns a copy of a bearer's token, to be changed; it throws.
 func (l *Lease) bearer() token {
+	need(l.held() != nothing, "shape", "a lease that neither Mint nor Parse made")
 	if l.in().proof.kind != bearer {
 		panic(forbidden("structure", NoBlock, "more of a "+l.Proof()+" lease", "the bearer lease that it was made from"))
 	}
 	return *l.in().token
+}
+
+// nothing is what a zero Lease holds.
+var nothing = &held{token: &token{proof: proof{kind: int64(len(proofNames) - 1)}}}
+
+func (l *Lease) held() *held {
+	if l == nil || l.in == nil {
+		return nothing
+	}
+	return l.in()
 }
 
 // random throws where there is no randomness.
@@ -130,37 +154,39 @@ func (l *Lease) with(t *token) (*Lease, error) {
 }
 
 // Attach returns the lease with approvals that travel along, after those it has.
-func (l *Lease) Attach(approvals ...*Lease) (*Lease, error) {
+func (l *Lease) Attach(approvals ...*Lease) (attached *Lease, err error) {
+	defer caught(&err)
 	text := l.Token()
 	for _, approval := range approvals {
+		need(l.held() != nothing && approval.held() != nothing, "shape", "a lease that neither Mint nor Parse made")
 		text += "~" + approval.in().text()
 	}
 	return Parse(text)
 }
 
 // Token returns the text: a secret, for a header, and never for a URL, a prompt or a log.
-func (l *Lease) Token() string { return l.in().whole }
+func (l *Lease) Token() string { return l.held().whole }
 
 // KeyID returns the key id that the token names.
-func (l *Lease) KeyID() string { return l.in().keyID }
+func (l *Lease) KeyID() string { return l.held().keyID }
 
 // Alg returns the COSE algorithm: 5 of the hmac chain, -19 of the ed25519 chain.
-func (l *Lease) Alg() int64 { return l.in().alg }
+func (l *Lease) Alg() int64 { return l.held().alg }
 
 // Proof returns "bearer", "sealed" or "bound".
-func (l *Lease) Proof() string { return proofNames[l.in().proof.kind] }
+func (l *Lease) Proof() string { return proofNames[l.held().proof.kind] }
 
 // BlockIDs returns the id of each block, 32 hex digits.
-func (l *Lease) BlockIDs() []string { return l.in().ids() }
+func (l *Lease) BlockIDs() []string { return l.held().ids() }
 
 // Run returns the longest run that the blocks state, "" where none does.
-func (l *Lease) Run() string { return runOf(l.in().blocks).String() }
+func (l *Lease) Run() string { return runOf(l.held().blocks).String() }
 
 // Blocks returns what each block says, unverified.
 func (l *Lease) Blocks() []Block {
-	out := make([]Block, len(l.in().raws))
+	out := make([]Block, len(l.held().raws))
 	for i := range out {
-		out[i] = shownOf(blockParts, (&reader{s: l.in().raws[i]}).value(1, false))
+		out[i] = shownOf(blockParts, (&reader{s: l.held().raws[i]}).value(1, false))
 	}
 	return out
 }

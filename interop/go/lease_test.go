@@ -146,7 +146,7 @@ func TestRefusals(t *testing.T) {
 		"forbidden allow 0":     func(_ *Verifier, r *Request) { r.Action = "repo.delete" },
 		"forbidden allow 1":     func(_ *Verifier, r *Request) { r.Facts["path"] = "src/../etc" },
 		"forbidden audience 0":  func(v *Verifier, _ *Request) { v.Audience = "other" },
-		"untrusted unknown_key": func(v *Verifier, _ *Request) { v.Ring = nil },
+		"untrusted unknown_key": func(v *Verifier, _ *Request) { v.Ring = NewRing() },
 		"forbidden lifetime 0":  func(v *Verifier, _ *Request) { v.MaxLifetime = 60 },
 		"untrusted proof":       func(v *Verifier, _ *Request) { v.Ring = NewRing(); v.Ring.AddSecret("k1", secretOf('x')) },
 		"untrusted algorithm":   func(v *Verifier, _ *Request) { v.Ring = NewRing(); v.Ring.AddPublic("k1", secretOf('x')) },
@@ -301,5 +301,111 @@ func TestHandlers(t *testing.T) {
 	v.Handlers["acme/x"] = func(any, Request) bool { panic("x") }
 	if _, err := v.Verify(lease.Token(), asking(), testNow); code(err) != "forbidden acme/x 1" {
 		t.Error(err)
+	}
+}
+
+// TestRefusalsSay: what was asked and what is allowed, in words of the request and of the JSON form.
+func TestRefusalsSay(t *testing.T) {
+	lease, v := chainOf(t, "hmac", 1)
+	narrowed := func(text string) string {
+		t.Helper()
+		out, err := lease.Narrow(json.RawMessage(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.Token()
+	}
+	grant := `{"allow": [{"actions": ["repo.read"], "where": {"repo": {"any": true}, "path": {"under": ["src"]}}}]}`
+	deny := `{"deny": [{"actions": ["repo.*"], "where": {"path": {"starts": ["src"]}}}]}`
+	for _, c := range []struct {
+		token  string
+		change func(*Verifier, *Request)
+		want   string
+	}{
+		{narrowed(grant), func(_ *Verifier, r *Request) { r.Facts["path"] = "docs/a.md" },
+			`1: allow; asked: path "docs/a.md"; allowed: path {"under":["src"]}`},
+		{narrowed(grant), func(_ *Verifier, r *Request) { delete(r.Facts, "path") }, `asked: no path; allowed: path {"under":["src"]}`},
+		{narrowed(grant), func(_ *Verifier, r *Request) { r.Facts["path"] = []any{Opaque, "a"} }, `asked: path [null,"a"];`},
+		{lease.Token(), func(_ *Verifier, r *Request) { r.Action = "x" },
+			`asked: action x; allowed: repo.read, repo.write.*, pull_request.create`},
+		{narrowed(deny), nil, `1: deny; asked: action repo.read, path "src/a.go"; allowed: another action, ` +
+			`or facts for which the deny certainly fails: path {"starts":["src"]}`},
+		{narrowed(`{"deny": [{"actions": ["repo.*"]}]}`), nil, `asked: action repo.read; allowed: another action`},
+		{narrowed(`{"where": {"a.b": {"max": 3, "optional": true}}}`), func(_ *Verifier, r *Request) { r.Facts["a"] = Opaque },
+			`asked: a.b within what is Opaque; allowed: a.b {"max":3,"optional":true}`},
+		{narrowed(`{"where": {"a\n\u202e": {"any": true}}}`), nil, "asked: no a\ufffd\ufffd; allowed: a\ufffd\ufffd {\"any\":true}"},
+		{narrowed(`{"allow": [{"actions": ["*"], "only": true}]}`), func(_ *Verifier, r *Request) { r.Facts["args.x"] = 1 },
+			"asked: an argument without a constraint; allowed: with `only`, arguments that the grant names"},
+		{narrowed(`{"not_before": 1800000040}`), func(v *Verifier, _ *Request) { v.Leeway = 30 }, `asked: now 1800000000; allowed: from 1800000010 on`},
+		{narrowed(`{"expires": 1799999900}`), func(v *Verifier, _ *Request) { v.Leeway = 30 }, `asked: now 1800000000; allowed: before 1799999930`},
+		{lease.Token(), func(v *Verifier, _ *Request) { v.Ring = nil }, "a verifier without a ring"},
+		{lease.Token(), func(v *Verifier, _ *Request) { v.Ring = NewRing(); v.Ring.AddSecret("k1/github", secretOf('k')) },
+			`asked: key id "k1"; allowed: keys k1/github; a lease of an audience key is minted under it`},
+		{lease.Token(), func(v *Verifier, _ *Request) { v.Ring = NewRing(); v.Ring.AddPublic("e1", secretOf('k')) },
+			`asked: key id "k1"; allowed: keys e1`},
+		{lease.Token(), func(_ *Verifier, r *Request) { r.Facts["n"] = 1.5 }, `fact "n" is a float64; Flatten makes facts of JSON arguments`},
+		{lease.Token(), func(_ *Verifier, r *Request) { r.Facts["n"] = "\xff" }, `fact "n" is text that is not Unicode`},
+		{"Bearer " + lease.Token(), nil, `the token is what follows "Bearer "`},
+		{lease.Token() + "\n", nil, `a token with white space around it`},
+	} {
+		other, request := *v, asking()
+		if c.change != nil {
+			c.change(&other, &request)
+		}
+		if _, err := other.Verify(c.token, request, testNow); err == nil || !strings.HasSuffix(err.Error()+";", c.want+";") && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, not %s", err, c.want)
+		}
+	}
+}
+
+func TestMintAndNarrowSay(t *testing.T) {
+	key, _ := HMACKey("k1", secretOf('k'))
+	for want, block := range map[string]string{
+		"expires, allow":                       `{"run": "a@1", "audience": ["g"]}`,
+		`attempts of all its run, as in "a@1"`: `{"run": "a", "audience": ["g"], "expires": 99999999999, "allow": [{"actions": ["x"]}]}`,
+		"issued_at before expires":             `{"run": "a@1", "audience": ["g"], "expires": 5, "allow": [{"actions": ["x"]}]}`,
+	} {
+		if _, err := Mint(key, json.RawMessage(block)); err == nil || err.Error() != "malformed: shape; asked: a first block without "+want {
+			t.Errorf("%v, not %s", err, want)
+		}
+	}
+	lease, err := Mint(key, json.RawMessage(`{"run": "a@1", "audience": ["g"], "expires": 99999999999, "allow": [{"actions": ["x"]}]}`))
+	if err != nil || lease.Blocks()[0]["issued_at"].(int64) < 1_700_000_000 {
+		t.Fatal("no time of the clock", err)
+	}
+	for want, block := range map[string]string{
+		"expires: a number that is no integer of 64 bits": `{"expires": 1.5}`,
+		"expires: something else than an integer":         `{"expires": "soon"}`,
+		`"allows" is no caveat`:                           `{"allows": []}`,
+		`allow: "action" is no part of a grant`:           `{"allow": [{"action": "x"}]}`,
+		"where: path: an unknown constraint: below":       `{"where": {"path": {"below": ["src"]}}}`,
+	} {
+		if _, err := lease.Narrow(json.RawMessage(block)); err == nil || err.Error() != "malformed: shape; asked: "+want {
+			t.Errorf("%v, not %s", err, want)
+		}
+	}
+}
+
+func TestZeroValues(t *testing.T) {
+	lease, _ := chainOf(t, "hmac", 1)
+	zero := &Lease{}
+	_, err1 := zero.Narrow(Block{"expires": 1})
+	_, err2 := zero.Seal()
+	_, err3 := zero.Present(secretOf(1), 1)
+	_, err4 := zero.Attach(lease)
+	_, err5 := lease.Attach(nil)
+	_, err6 := lease.Attach(zero)
+	_, err7 := (*Lease)(nil).Seal()
+	for i, err := range []error{err1, err2, err3, err4, err5, err6, err7} {
+		if code(err) != "malformed shape" {
+			t.Error(i+1, err)
+		}
+	}
+	if zero.Token()+zero.KeyID()+zero.Proof()+zero.Run() != "" || zero.Alg() != 0 || len(zero.BlockIDs())+len(zero.Blocks()) != 0 {
+		t.Error("a zero lease says something")
+	}
+	key, _ := HMACKey("k1", secretOf('k'))
+	if key.String() != "<Key k1, hmac>" || fmt.Sprint(key) != key.String() {
+		t.Error(key)
 	}
 }

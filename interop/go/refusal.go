@@ -1,6 +1,10 @@
 package attenuate
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
 
 // NoBlock is the Block of a Refusal that no block of the lease made.
 const NoBlock = -1
@@ -45,6 +49,29 @@ func need(ok bool, code, what string) {
 	if !ok {
 		panic(malformed(code, what))
 	}
+}
+
+// named is for a deferred function: it puts the name of a member before a refusal that was thrown in it.
+func named(thrown any, name string) {
+	if refusal, ok := thrown.(*Refusal); ok && name != "" {
+		refusal.Asked = cut(name) + ": " + refusal.Asked
+	}
+	if thrown != nil {
+		panic(thrown)
+	}
+}
+
+// cut returns text for people, at most 200 characters of it and none that does not print.
+func cut(text string) string {
+	if runes := []rune(text); len(runes) > 200 {
+		text = string(runes[:200]) + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // pass throws a refusal that there is.

@@ -121,6 +121,7 @@ type matter struct {
 func (v *Verifier) check(request Request, now int64) *matter {
 	m := &matter{Request: request, Verifier: v, facts: make(Facts, len(request.Facts)), now: now}
 	must := func(ok bool, what string) { need(ok, "facts", what) }
+	must(v.Ring != nil, "a verifier without a ring")
 	must(v.Audience != "" && utf8.ValidString(v.Audience), "a verifier without an audience")
 	must(0 <= v.Leeway && v.Leeway <= 60, "a leeway that is not from 0 to 60 seconds")
 	must(0 <= v.MaxLifetime && v.MaxLifetime <= strict.SafeInt, "a negative MaxLifetime")
@@ -137,39 +138,50 @@ func (v *Verifier) check(request Request, now int64) *matter {
 	}
 	need(len(request.Facts) <= maxFacts, "too_large", "more than 256 facts")
 	for name, value := range request.Facts {
-		fact, ok := m.fact(value, true)
-		if !ok || !utf8.ValidString(name) {
-			panic(malformed("facts", fmt.Sprintf("%.80q as a %T, which is no fact, or text that is not Unicode", name, value)))
+		fact, wrong := m.fact(value, true)
+		if wrong != "" {
+			panic(malformed("facts", fmt.Sprintf("fact %.80q is %s", name, wrong)))
 		}
+		must(utf8.ValidString(name), "the name of a fact is text that is not Unicode")
 		m.facts[name] = fact
 	}
 	return m
 }
 
-// fact returns a value as a fact.
-func (m *matter) fact(value any, lists bool) (fact any, ok bool) {
+// fact returns a value as a fact, or what is wrong with it.
+func (m *matter) fact(value any, lists bool) (fact any, wrong string) {
 	switch value := value.(type) {
 	case string:
-		return value, utf8.ValidString(value)
+		if !utf8.ValidString(value) {
+			wrong = "text that is not Unicode"
+		}
+		return value, wrong
 	case int:
-		return int64(value), true
+		return int64(value), ""
 	case int64, bool:
-		return value, true
+		return value, ""
 	case opaque:
 		m.vague = true
-		return value, true
+		return value, ""
 	case []string:
 		return m.fact(anys(value), lists)
 	case []int64:
 		return m.fact(anys(value), lists)
 	case []any:
-		out, good := make([]any, len(value)), lists && len(value) <= maxFacts
-		for i := 0; i < len(value) && good; i++ {
-			out[i], good = m.fact(value[i], false)
+		if !lists || len(value) > maxFacts {
+			return nil, "a list in a list, or of more than 256"
 		}
-		return out, good
+		out := make([]any, len(value))
+		for i := range out {
+			if out[i], wrong = m.fact(value[i], false); wrong != "" {
+				return nil, "a list with " + wrong
+			}
+		}
+		return out, ""
+	case nil:
+		return nil, "nil; leave it out, or state Opaque"
 	}
-	return nil, false
+	return nil, fmt.Sprintf("a %T; Flatten makes facts of JSON arguments", value)
 }
 
 func anys[T any](values []T) []any {

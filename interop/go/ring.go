@@ -34,6 +34,11 @@ func newKey(id string, alg int64, data []byte) (Key, error) {
 // ID returns the key id.
 func (k Key) ID() string { return k.id }
 
+// String returns the key id and the algorithm, and never the secret.
+func (k Key) String() string {
+	return fmt.Sprintf("<Key %s, %s>", k.id, map[int64]string{algHMAC: "hmac", algEd25519: "ed25519"}[k.alg])
+}
+
 // Public returns the ed25519 public key, nil of an hmac key.
 func (k Key) Public() []byte {
 	if k.alg != algEd25519 {
@@ -71,16 +76,13 @@ func (r *Ring) add(id string, alg int64, data []byte) error {
 func (m *matter) key() ([]byte, *Refusal) {
 	id := m.t.keyID
 	root, served, derived := strings.Cut(id, "/")
-	var found Key
-	direct := false
-	if m.Ring != nil {
-		if found, direct = m.Ring.keys[id]; !direct && derived {
-			found = m.Ring.keys[root]
-		}
+	found, direct := m.Ring.keys[id]
+	if !direct && derived {
+		found = m.Ring.keys[root]
 	}
 	switch {
 	case found.data == nil || !direct && found.alg != algHMAC:
-		return nil, untrusted("unknown_key", fmt.Sprintf("key id %q", id))
+		return nil, &Refusal{"untrusted", "unknown_key", NoBlock, fmt.Sprintf("key id %q", id), m.Ring.known(id)}
 	case found.alg != m.t.alg:
 		return nil, untrusted("algorithm", "another algorithm than the key's")
 	case derived && served != m.Audience:
@@ -89,6 +91,19 @@ func (m *matter) key() ([]byte, *Refusal) {
 		return found.data(), nil
 	}
 	return mac(found.data(), labelAudience, []byte(m.Audience)), nil
+}
+
+// known says which keys there are, to a lease of another.
+func (r *Ring) known(id string) string {
+	ids, hint := make([]string, 0, len(r.keys)), ""
+	for each := range r.keys {
+		ids = append(ids, each)
+		if strings.HasPrefix(each, id+"/") {
+			hint = "; a lease of an audience key is minted under it"
+		}
+	}
+	slices.Sort(ids)
+	return cut("keys "+strings.Join(ids, ", ")) + hint
 }
 
 // AudienceKey derives the key of one service from an hmac root's 32 bytes; its key id is ROOT/AUDIENCE.

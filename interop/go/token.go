@@ -32,7 +32,7 @@ const (
 
 const bearer, sealed, bound = 0, 1, 2 // as on the wire
 
-var proofNames = [...]string{"bearer", "sealed", "bound"}
+var proofNames = [...]string{"bearer", "sealed", "bound", ""} // the last of a zero Lease
 
 // proof ends a token; tag is the secret, the seal or the tag of a bound use.
 type proof struct {
@@ -92,6 +92,12 @@ func readToken(text string) *token {
 	body, found := strings.CutPrefix(text, prefix)
 	data, err := base64.RawURLEncoding.Strict().DecodeString(body)
 	odd := !found || err != nil || strings.Contains(body, "\r") || strings.Contains(body, "\n") // which it skips
+	switch {
+	case odd && strings.TrimSpace(text) != text:
+		panic(malformed("text", "a token with white space around it"))
+	case odd && strings.HasPrefix(strings.ToLower(text), "bearer "):
+		panic(malformed("text", `the whole value of a header; the token is what follows "Bearer "`))
+	}
 	need(!odd, "text", "other text than lease1_ and unpadded base64url")
 	r := &reader{s: string(data)}
 	need(r.count(majorArray, 4) == 4, "shape", "another frame")

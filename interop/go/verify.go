@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"slices"
 )
 
@@ -119,7 +120,8 @@ func (m *matter) authentic(last []byte) *Refusal {
 	case !hmac.Equal(m.Binding, []byte(p.binding)):
 		return forbidden("binding", NoBlock, "another call, or none that is known", "the call that it was presented for")
 	case age > skew || age < -skew:
-		return forbidden("stale_proof", NoBlock, "a proof of another time", "60 seconds to either side")
+		return forbidden("stale_proof", NoBlock,
+			fmt.Sprintf("a proof made at %d, now %d", p.iat, m.now), fmt.Sprintf("at most %d seconds apart", skew))
 	}
 	return nil
 }

@@ -144,6 +144,7 @@ func told(lease *attenuate.Lease, err error) object {
 }
 
 func mint(line line) object {
+	source.MintAsStated = true
 	newKey, alg := attenuate.HMACKey, integer(line.object["alg"])
 	var blocks []json.RawMessage
 	require(json.Unmarshal(line.raw["blocks"], &blocks) == nil && len(blocks) > 0)

@@ -1,4 +1,4 @@
-// Package source is where randomness comes from.
+// Package source is what the conformance executable sets: where randomness comes from, and what is minted.
 package source
 
 import (
@@ -8,3 +8,6 @@ import (
 
 // Random gives nonces and seeds. Only the conformance executable, whose lines state them, sets another.
 var Random io.Reader = rand.Reader
+
+// MintAsStated makes Mint take any first block, and state no issued_at in it.
+var MintAsStated = false

@@ -1,6 +1,7 @@
 /** Blocks as JSON, both ways (specs/caveats.md, JSON). */
 import { type Block, isExtensionKey, type Name, NAMES } from "./block.js";
-import { must, shown } from "./errors.js";
+import { encode } from "./cbor.js";
+import { about, must, shown } from "./errors.js";
 import { type Constraint, type Demand, KINDS, RANGE } from "./grant.js";
 import { fromHex, int, type Key, membersOf, parseRun, runText, type Scalar, toHex } from "./values.js";
 
@@ -65,37 +66,39 @@ export interface Terms {
 // the encoder and the reader of blocks refuse what is wrong, and no block gets past them.
 type Change = (value: unknown) => unknown;
 
-function members(value: unknown, known?: readonly string[]): ReadonlyMap<string, unknown> {
-  const found = membersOf(value);
-  const good = found !== undefined && (!known || [...found.keys()].every((name) => known.includes(name)));
-  return must(found, good, `another object${known ? ` than one of ${known.join(", ")}` : ""}`);
+function members(value: unknown, known?: string): ReadonlyMap<string, unknown> {
+  const found = membersOf(value), names = known?.split(/, |\//);
+  must(value, found !== undefined, known ?? "an object");
+  for (const name of found!.keys()) must(name, names?.includes(name) ?? true, known!);
+  return found!;
 }
 
 const each = (value: unknown, change: Change): readonly unknown[] =>
-  must<readonly unknown[]>(value, Array.isArray(value), "something that is no list").map(change);
+  must<readonly unknown[]>(value, Array.isArray(value), "a list").map(change);
 
 function bytes(value: unknown): Uint8Array {
   const data = fromHex(value);
-  return must(data, data !== undefined, "bytes that are not lower-case hex");
+  return must(data, data !== undefined, "lower-case hex", shown(value));
 }
 
+const CONSTRAINT = `${KINDS.join(", ")}, optional`;
+
 function constraint(value: unknown): unknown {
-  const { optional, ...found } = Object.fromEntries(members(value, ["min", "max", "optional", ...KINDS]));
+  const { optional, ...found } = Object.fromEntries(members(value, CONSTRAINT));
   const names = Object.keys(found);
   const isRange = names.length > 0 && names.every((name) => name === "min" || name === "max");
-  const isOther = names.length === 1 && names[0] !== "range";
   const isClosed = names.every((name) => found[name] != null); // an open bound is left out
-  must(value, isRange ? isClosed : isOther, "a constraint of no kind");
+  must(value, isRange ? isClosed : names.length === 1, `one of ${CONSTRAINT}`, names.join(", ") || "no kind");
   const kind = isRange ? RANGE : KINDS.indexOf(names[0] as "any");
   const wire = [kind, isRange ? [found.min ?? null, found.max ?? null] : found[names[0]!]];
   return optional === undefined ? wire : [...wire, optional];
 }
 
 const where: Change = (value) =>
-  new Map(Array.from(members(value), ([name, member]) => [name, constraint(member)]));
+  new Map(Array.from(members(value), ([name, member]) => [name, about(name, () => constraint(member))]));
 
 function grant(value: unknown): unknown {
-  const found = members(value, ["actions", "where", "only"]);
+  const found = members(value, "actions, where, only");
   const wire = new Map([[0, found.get("actions")]]);
   if (found.has("where")) wire.set(1, where(found.get("where")));
   if (found.has("only")) wire.set(2, found.get("only"));
@@ -103,13 +106,13 @@ function grant(value: unknown): unknown {
 }
 
 function demand(value: unknown): unknown {
-  const found = members(value, ["actions", "keys", "quorum"]);
+  const found = members(value, "actions, keys, quorum");
   const quorum = found.has("quorum") ? found.get("quorum") : 1;
   return [found.get("actions"), each(found.get("keys"), bytes), quorum];
 }
 
 function run(value: unknown): unknown {
-  const segments = parseRun(must<string>(value, typeof value === "string", "a run that is no text"));
+  const segments = parseRun(must<string>(value, typeof value === "string", "text, such as agt_1@2/reader@1"));
   return segments.map(([name, attempt]) => (attempt === null ? [name] : [name, attempt]));
 }
 
@@ -124,13 +127,14 @@ export function wireOf(terms: unknown): Map<Key, unknown> {
   const wire = new Map<Key, unknown>();
   for (const [name, value] of members(terms)) {
     const number = NAMES.indexOf(name as Name);
-    if (number >= 0) wire.set(number, (FROM[name as Name] ?? ((same) => same))(value));
-    else if (isExtensionKey(name)) wire.set(name, value);
-    else {
-      const unknown = /^(?:0|-?[1-9][0-9]{0,18})$/.test(name) && NAMES[Number(name)] === undefined;
-      must(name, unknown, `${shown(name)}, which is no caveat`);
-      wire.set(int(BigInt(name)), value);
-    }
+    const other = /^(?:0|-?[1-9][0-9]{0,18})$/.test(name) && NAMES[Number(name)] === undefined;
+    const allowed = name === "ttl" ? "expires, in seconds since 1970" : `${NAMES.join(", ")}, or vendor/name`;
+    must(name, number >= 0 || other || isExtensionKey(name), allowed, `${shown(name)} is no caveat`);
+    about(name, () => {
+      const member = (number < 0 ? undefined : FROM[name as Name])?.(value) ?? value;
+      encode(member, 2); // what has no encoding is told by its name
+      wire.set(number >= 0 ? number : other ? int(BigInt(name)) : name, member);
+    });
   }
   return wire;
 }

@@ -43,17 +43,18 @@ function bind(kind: string, parts: readonly string[], last: Uint8Array): Uint8Ar
 
 // --- facts --------------------------------------------------------------------------------------------
 /**
- * Returns a tool's JSON arguments as facts under dotted names (specs/caveats.md, facts). What has no
- * place among the types of facts is OPAQUE: it is there, and no constraint but `any` takes it.
+ * Returns a tool's JSON arguments, as `parseJson` reads them, as facts under dotted names (specs/caveats.md,
+ * facts), in an object without a prototype: `{ repo: "web", ...flatten(args) }`. What has no place among
+ * the types of facts is OPAQUE: it is there, and no constraint but `any` takes it.
  *
  * Throws Malformed `facts` for what is no JSON object, `too_large` beyond 64 levels or 256 facts.
  */
-export function flatten(args: object): Map<string, Fact> {
+export function flatten(args: unknown): Record<string, Fact> {
   const members = membersOf(args);
   if (members === undefined) throw new Malformed("facts", "arguments that are no object", "a JSON object");
   const facts = new Map<string, Fact>();
   if (!allNull(members)) put("args", args, facts, 0);
-  return facts;
+  return Object.assign(Object.create(null), Object.fromEntries(facts)) as Record<string, Fact>;
 }
 
 type Row = Map<string, Fact>;

@@ -1,5 +1,5 @@
 /** Deterministic CBOR (RFC 8949 section 4.2.1): a value has one encoding, and no other is read. */
-import { limited, Malformed } from "./errors.js";
+import { limited, Malformed, must } from "./errors.js";
 import type { Int, Key, Value } from "./values.js";
 import { compareBytes, concat, int, isInteger, isUnicode, membersOf, SAFE_MAX, utf8 } from "./values.js";
 
@@ -115,7 +115,7 @@ export function encode(value: unknown, depth = 1): Uint8Array {
     return value < 0 ? head(NINT, -1n - BigInt(value)) : head(UINT, value);
   }
   const entries = value instanceof Map ? (value as ReadonlyMap<unknown, unknown>) : membersOf(value);
-  if (!Array.isArray(value) && !entries) throw new Malformed("shape", "a value without an encoding");
+  must(value, Array.isArray(value) || entries !== undefined, "text, integers, booleans, lists, objects");
   limited(depth, MAX_DEPTH, "levels");
   const inner = (member: unknown): Uint8Array => encode(member, depth + 1);
   if (!entries) {

@@ -1,11 +1,13 @@
 /** The charges of a request (V9): counters for whoever keeps them, applied all or none. */
 import type { Block } from "./block.js";
+import { encode } from "./cbor.js";
 import { matches } from "./grant.js";
 import type { Request } from "./request.js";
-import { blockIds, type Token } from "./token.js";
+import { idOf, type Token } from "./token.js";
 import { int, type Int, type Run, runText, SAFE_MAX, type Scalar, toHex } from "./values.js";
 
 const REPLAY_WINDOW = 120n;
+type Part = Scalar | Uint8Array;
 const NOTED = ["agent", "subject", "template", "policy"];
 
 /** One counter to move, or to look at (specs/verify.md, charges). Frozen. */
@@ -13,6 +15,8 @@ export interface Charge {
   readonly kind: "budget" | "final" | "attempt" | "replay" | "revoked";
   /** The parts of its key, ids and nonces in lower-case hex. */
   readonly key: readonly Scalar[];
+  /** What stores of every language name this counter by: the deterministic CBOR of the key, ids as bytes. */
+  readonly keyBytes: Uint8Array;
   /** What is added; 0 to look only. For an attempt: the attempt, refused where the register is above it. */
   readonly amount: number;
   /** The most that the counter may be afterwards. */
@@ -37,11 +41,12 @@ export function endsOf(blocks: readonly Block[], leeway: number): readonly numbe
 /** Returns what a request under one authentic chain is charged. */
 export function chargesOf(token: Token, request: Request, run: Run, leeway: number): readonly Charge[] {
   const { blocks, hashes, proof, keyId } = token;
-  const ids = blockIds(token), ends = endsOf(blocks, leeway);
+  const ids = hashes.map(idOf), ends = endsOf(blocks, leeway);
   const out: Charge[] = [];
-  type Place = readonly [kind: Charge["kind"], ...key: Scalar[]];
-  const put = (key: Place, amount: number, ceiling: number, until: Int, more?: Partial<Charge>): void => {
-    out.push(Object.freeze({ kind: key[0], key: Object.freeze(key), amount, ceiling, until, ...more }));
+  type Place = readonly [kind: Charge["kind"], ...key: Part[]];
+  const put = (full: Place, amount: number, ceiling: number, until: Int, more?: Partial<Charge>): void => {
+    const key = Object.freeze(full.map((part) => (part instanceof Uint8Array ? toHex(part) : part)));
+    out.push(Object.freeze({ kind: full[0], key, keyBytes: encode(full), amount, ceiling, until, ...more }));
   };
   blocks.forEach((block, index) => {
     for (const [unit, limit] of block.budget ?? []) {
@@ -65,7 +70,7 @@ export function chargesOf(token: Token, request: Request, run: Run, leeway: numb
   }
   if (proof.kind === "bound") {
     const until = int(BigInt(proof.iat) + REPLAY_WINDOW);
-    put(["replay", toHex(hashes.at(-1)!), toHex(proof.nonce)], 1, 1, until);
+    put(["replay", hashes.at(-1)!, proof.nonce], 1, 1, until);
   }
   const issued_at = blocks[0]!.issued_at!, end = ends.at(-1)!;
   for (const selector of selectors(token, ids, run)) put(["revoked", ...selector], 0, 0, end, { issued_at });
@@ -81,7 +86,7 @@ export function countersOf({ blocks, proof }: Token): readonly Charge["kind"][] 
 }
 
 /** Returns what a revocation could name this chain by. */
-function selectors({ blocks, keyId }: Token, ids: readonly string[], run: Run): Scalar[][] {
+function selectors({ blocks, keyId }: Token, ids: readonly Uint8Array[], run: Run): Part[][] {
   const notes = blocks[0]!.notes ?? new Map<string, Scalar>();
   const [root] = keyId.split("/", 1);
   return [

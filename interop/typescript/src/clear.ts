@@ -5,6 +5,7 @@ import { denies, fits } from "./grant.js";
 import { type Asked, askedOf, type Request } from "./request.js";
 import type { Token } from "./token.js";
 import { type Run, runText, type Scalar, type Value } from "./values.js";
+import { allowWords, denyWords, whereWords } from "./why.js";
 
 const SKEW = 60;
 
@@ -46,7 +47,8 @@ export function clear(at: Case): void {
   if (!isComplete || issued_at >= expires || run.some(([, attempt]) => attempt === null)) {
     throw new Forbidden("structure", 0, "", "a first block with run, audience, expires, allow and issued_at");
   }
-  if (issued_at - now > SKEW) throw new Forbidden("issued_at", 0, `now ${now}`, `from ${issued_at} on`);
+  const from = `from ${issued_at - SKEW} on`;
+  if (issued_at - now > SKEW) throw new Forbidden("issued_at", 0, `now ${now}`, from);
   const life = expires - issued_at, longest = rules.maxLifetime ?? life;
   blocks.forEach(({ issued_at, depth = blocks.length, for: asking, bound }, index) => {
     const follow = blocks.length - 1 - index;
@@ -62,25 +64,23 @@ export function clear(at: Case): void {
 /** V7 for one block, by key in the order of the encodings. */
 function caveats(block: Block, index: number, { request, run, now, rules }: Case): void {
   const { action, audience, facts, cost } = request;
-  const no = (code: string, asked: string, allowed?: string, wouldPass?: string): Forbidden =>
-    new Forbidden(code, index, asked, allowed, wouldPass);
+  const no = (code: string, ...words: readonly [string, string]) => new Forbidden(code, index, ...words);
   const stated = block.run ?? [], runs = () => [`run ${runText(run)}`, runText(stated)] as const;
   if (stated.some(([name], level) => run[level]?.[0] !== name)) throw no("run", ...runs());
   if (stated.some(([, own], level) => own !== null && own !== run[level]![1])) throw no("attempt", ...runs());
   const served = block.audience ?? [audience];
   if (!served.includes(audience)) throw no("audience", shown(audience), served.slice(0, 4).map(shown).join());
   const { not_before = now, expires = Infinity } = block;
-  if (not_before - now > rules.leeway) throw no("not_before", `now ${now}`, `from ${not_before} on`);
-  if (now - expires >= rules.leeway) throw no("expires", `now ${now}`, `before ${expires}`, "a new lease");
+  const from = `from ${not_before - rules.leeway} on`;
+  if (not_before - now > rules.leeway) throw no("not_before", `now ${now}`, from);
+  if (now - expires >= rules.leeway) throw no("expires", `now ${now}`, `before ${expires + rules.leeway}`);
   if (block.allow && !block.allow.some((grant) => fits(grant, action, facts))) {
-    const patterns = block.allow.flatMap((grant) => grant.actions).slice(0, 6);
-    throw no("allow", `${action} with these facts`, `${patterns.join(", ")}, where their constraints hold`);
+    throw no("allow", ...allowWords(block.allow, action, facts));
   }
-  const denied = block.deny?.some((grant) => denies(grant, action, facts));
-  if (denied) throw no("deny", action, "what no grant of the deny fits, for certain");
-  for (const [name, constraint] of block.where ?? []) {
-    if (!facts.holds(name, constraint)) throw no("where", `fact ${shown(name)}`, "what its constraint takes");
-  }
+  const denied = block.deny?.find((grant) => denies(grant, action, facts));
+  if (denied) throw no("deny", ...denyWords(denied, action, facts));
+  const fails = whereWords(block.where, facts);
+  if (fails) throw no("where", ...fails);
   for (const unit of block.budget?.keys() ?? []) {
     if (unit !== "calls" && !cost.has(unit)) throw no("budget", `no cost in ${shown(unit)}`, "a stated cost");
   }

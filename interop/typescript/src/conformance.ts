@@ -72,7 +72,7 @@ function verify(line: Line): Answer {
   const binding = asked.has("binding") ? data(asked.get("binding"), 32) : undefined;
   const ask = { ...Object.fromEntries(asked), binding } as unknown as Ask;
   const { blockIds, charges } = verifier.verify(get(line, "token", isText), ask, get(line, "now", isNumber));
-  return { ok: true, block_ids: blockIds, charges };
+  return { ok: true, block_ids: blockIds, charges: charges.map(({ keyBytes: _, ...charge }) => charge) };
 }
 
 /** Returns the seeds of the blocks' next keys; the hmac chain has none and looks at none. */

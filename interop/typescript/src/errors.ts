@@ -4,8 +4,8 @@ export type Stage = "malformed" | "untrusted" | "forbidden" | "unavailable";
 /** The root of everything that this package refuses. Frozen; programs branch on `stage` and `code`. */
 export class LeaseError extends Error {
   /**
-   * What was asked, what is allowed and what would pass is for people, as far as it is cheap to say. None
-   * of it ever comes from a token's text or a secret.
+   * What was asked, what is allowed and what would pass is for people, as far as it is cheap to say.
+   * Never the token's text or a secret; what its caveats say is told.
    *
    * @param code - A stable code of specs/verify.md, or the key of an extension caveat.
    * @param block - The number of the block that refused, where one did.
@@ -51,10 +51,20 @@ for (const kind of [LeaseError, Malformed, Untrusted, Forbidden, Unavailable]) {
   Object.defineProperty(kind.prototype, "name", { value: kind.name });
 }
 
-/** Returns a value that is as it must be, or throws Malformed `shape`. */
-export function must<T>(value: unknown, good: boolean, what: string): T {
+/** Returns a value that is as it must be, or throws Malformed `shape`. `asked`: by default the value. */
+export function must<T>(value: unknown, good: boolean, allowed: string, asked?: string): T {
   if (good) return value as T;
-  throw new Malformed("shape", what, "specs/caveats.md");
+  throw new Malformed("shape", asked ?? shown(value), allowed);
+}
+
+/** Takes a step; what is malformed in it says which member it was. */
+export function about<T>(member: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    throw new Malformed(error.code, `${named(member)}: ${error.asked}`, error.allowed);
+  }
 }
 
 /** Refuses more than a limit of the specification: of `what` there are so many. */
@@ -62,9 +72,22 @@ export function limited(count: number, most: number, what: string): void {
   if (count > most) throw new Malformed("too_large", `${count} ${what}`, `${most}`);
 }
 
-/** Returns a value as it may stand in a line that a person reads: quoted, escaped and cut. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu; // as text, these change what a person reads
+
+/** Returns a value as it may stand in a line that a person reads: as JSON, escaped and cut. */
 export function shown(value: unknown): string {
-  const kind = typeof value;
-  const text = kind === "string" ? JSON.stringify(value) : kind === "object" ? "a value" : String(value);
+  const all = Array.isArray(value) ? `[${value.slice(0, 80).map(jsonOf).join(",")}]` : jsonOf(value);
+  const text = all.replace(UNSEEN, (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
+
+function jsonOf(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
+  return typeof value === "object" && value !== null ? "a value" : String(value);
+}
+
+/** Returns a name as it is, where nothing in it can be taken for anything else. */
+export const named = (name: string): string => (/^[\w.:/*@+-]{1,80}$/.test(name) ? name : shown(name));
+
+/** Returns the first of many names. */
+export const listed = (names: readonly string[]): string => names.slice(0, 6).map(named).join(", ");

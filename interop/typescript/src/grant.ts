@@ -1,10 +1,10 @@
 /** Constraints on facts, and the grants, patterns and demands that hold them (specs/caveats.md). */
-import { must } from "./errors.js";
+import { about, must } from "./errors.js";
 import type { Int, Scalar, Value } from "./values.js";
 import { isCount, isInteger, isScalar, toHex } from "./values.js";
 
-/** The kinds, by their number on the wire. */
-export const KINDS = ["one_of", "none_of", "range", "under", "starts", "host", "any"] as const;
+/** The kinds as JSON has them, by their number on the wire. */
+export const KINDS = ["one_of", "none_of", "min/max", "under", "starts", "host", "any"] as const;
 export const RANGE = 2;
 const ONE_OF = 0, NONE_OF = 1, UNDER = 3, STARTS = 4, HOST = 5, ANY = 6;
 
@@ -47,15 +47,18 @@ const isBase = (text: string): boolean => text === "/" || text === "." || isPath
 
 /** Says whether an operand is one of its kind; `any` has none. */
 const OPERANDS = [all(isScalar), all(isScalar), isRange, texts(isBase), texts(() => true), texts(isHost)];
+const WORDS = ["one_of scalars", "none_of scalars", "min up to max, integers", "under paths", "starts text",
+  "host in lower case", "any: true"];
 
 /** Returns the constraint of an array of the wire; throws Malformed `shape`. */
 export function readConstraint(value: Value): Constraint {
-  const parts = must<readonly Value[]>(value, Array.isArray(value), "a constraint that is no list");
+  const parts = must<readonly Value[]>(value, Array.isArray(value), "a constraint");
   const [kind, operand] = parts, optional = parts.length === 3;
-  must(value, parts.length === 2 || (optional && parts[2] === true), "another constraint");
+  must(value, parts.length === 2 || (optional && parts[2] === true), "a constraint; optional is true");
   if (kind === ANY && operand === true) return { kind, operand: [], optional };
   const good = typeof kind === "number" && Array.isArray(operand) && OPERANDS[kind]?.(operand);
-  return { kind: must(kind, good === true, "another constraint"), operand: operand as Scalar[], optional };
+  const words = WORDS[kind as number] ?? KINDS.join(", ");
+  return { kind: kind as number, operand: must(operand, good === true, words), optional };
 }
 
 const sort = (value: unknown): string => (typeof value === "bigint" ? "number" : typeof value);
@@ -178,23 +181,23 @@ export function matches(patterns: readonly string[], action: string): boolean {
 const isPattern = (value: Value): boolean => typeof value === "string" && PATTERN.test(value);
 
 export const readPatterns = (value: Value | undefined): readonly string[] =>
-  must(value, Array.isArray(value) && value.length > 0 && value.every(isPattern), "other patterns");
+  must(value, Array.isArray(value) && value.length > 0 && value.every(isPattern), "a list of patterns");
 
 export function readWhere(value: Value): Where {
   const isMap = value instanceof Map && value.size > 0;
   const good = isMap && [...value.keys()].every((name) => typeof name === "string");
-  const found = must<ReadonlyMap<string, Value>>(value, good, "another map of facts");
-  return new Map(Array.from(found, ([name, constraint]) => [name, readConstraint(constraint)]));
+  const found = must<ReadonlyMap<string, Value>>(value, good, "constraints by the names of facts");
+  return new Map(Array.from(found, ([name, each]) => [name, about(name, () => readConstraint(each))]));
 }
 
 export function readGrant(value: Value): Grant {
   const known = value instanceof Map && [...value.keys()].every((key) => key === 0 || key === 1 || key === 2);
-  const found = must<ReadonlyMap<number, Value>>(value, known, "a grant that is no map of 0, 1 and 2");
+  const found = must<ReadonlyMap<number, Value>>(value, known, "a grant: actions, where, only");
   const where = found.get(1), only = found.get(2);
   return {
     actions: readPatterns(found.get(0)),
     where: where === undefined ? undefined : readWhere(where),
-    only: must(only, only === undefined || only === true, "another `only`"),
+    only: must(only, only === undefined || only === true, "only: true, or none"),
   };
 }
 
@@ -202,16 +205,16 @@ export function readGrant(value: Value): Grant {
 export function readDenied(value: Value): Grant {
   const grant = readGrant(value);
   const optional = [...grant.where?.values() ?? []].some((constraint) => constraint.optional);
-  return must(grant, !grant.only && !optional, "`only` or `optional` in a deny");
+  return must(grant, !grant.only && !optional, "grants without them", "only or optional in a deny");
 }
 
 export function readDemand(value: Value): Demand {
   const good = Array.isArray(value) && value.length === 3 && Array.isArray(value[1]);
-  const [patterns, given, quorum] = must<readonly [Value, Value[], Value]>(value, good, "another demand");
+  const [patterns, given, quorum] = must<readonly [Value, Value[], Value]>(value, good, "a demand");
   const keys = given.map((key) => (key instanceof Uint8Array && key.length === 32 ? toHex(key) : ""));
-  must(keys, new Set(keys).size === keys.length && !keys.includes(""), "other keys, or one twice");
+  must(keys, new Set(keys).size === keys.length && !keys.includes(""), "keys, each once");
   const some = isCount(quorum, Math.min(4, keys.length), 1);
-  return { actions: readPatterns(patterns), keys, quorum: must(quorum, some, "another quorum") };
+  return { actions: readPatterns(patterns), keys, quorum: must(quorum, some, "a quorum of keys, 1 to 4") };
 }
 
 const NOWHERE: Where = new Map();

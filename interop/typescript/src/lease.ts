@@ -112,6 +112,7 @@ const NEEDED = ["run", "audience", "expires", "allow"] as const;
  */
 export function mint(key: MintingKey, terms: LeaseTerms): Lease {
   if (!isKeyId(key.id)) throw new TypeError("a key id is 1 to 128 printable ASCII characters");
+  if (!("secret" in key || "seed" in key)) throw new TypeError("a secret or a seed mints, no public key");
   const wire = withNonce({ issued_at: clock(), ...terms }, 16);
   for (const name of NEEDED) {
     // none is all-powerful by omission

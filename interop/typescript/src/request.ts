@@ -19,7 +19,7 @@ export interface Ask {
   readonly action: string;
   /** The run that this process executes. */
   readonly run?: RunTerms | undefined;
-  /** Facts by name, at most 256; `flatten` makes those of a tool's arguments. */
+  /** Facts by name, at most 256, in a plain object or a Map; `flatten` makes those of a tool's arguments. */
   readonly facts?: Named<Fact>;
   /** What the call costs, by unit, from 0 to 2^53-1. A request is one call, so `calls` can only be 1. */
   readonly cost?: Named<number>;
@@ -64,7 +64,7 @@ export function makeRequest({ action, run, facts, cost, binding }: Ask, audience
 function named(given: unknown, what: string): ReadonlyMap<string, unknown> {
   const members = given === undefined ? new Map<string, unknown>() : membersOf(given);
   if (members && [...members.keys()].every(isUnicode)) return members;
-  throw fault(`other ${what}`, "an object or a Map by name");
+  throw fault(`${what} that are not by name`, "a plain object, or a Map with text keys");
 }
 
 function readFacts(given: unknown): ReadonlyMap<string, Fact> {

@@ -106,10 +106,12 @@ export function proofMessage(h: Uint8Array, proof: Signed): Uint8Array {
 }
 
 // --- reading (V1, V2) ---------------------------------------------------------------------------------
+const form = <T>(value: unknown, good: boolean, asked: string): T =>
+  must(value, good, "the form of a token", asked);
 const array = (value: Value | undefined, length?: number): readonly Value[] =>
-  must(value, Array.isArray(value) && (length ?? value.length) === value.length, "another array");
+  form(value, Array.isArray(value) && (length ?? value.length) === value.length, "another array");
 const bytes = (value: Value | undefined, size?: number): Uint8Array =>
-  must(value, value instanceof Uint8Array && (size ?? value.length) === value.length, "other bytes");
+  form(value, value instanceof Uint8Array && (size ?? value.length) === value.length, "other bytes");
 
 function strings(value: Value | undefined, size?: number): readonly Uint8Array[] {
   const members = array(value);
@@ -122,7 +124,7 @@ function readProof(value: Value | undefined, alg: Algorithm): Proof {
   const [kind, first, nonce, binding, tag] = array(value, Array.isArray(value) && value[0] === 2 ? 5 : 2);
   if (kind === 0) return { kind: "bearer", secret: bytes(first, 32) };
   if (kind === 1) return { kind: "sealed", tag: bytes(first, size) };
-  const iat = must<Int>(first, kind === 2 && isInteger(first) && first >= 0, "another proof");
+  const iat = form<Int>(first, kind === 2 && isInteger(first) && first >= 0, "another proof");
   return { kind: "bound", iat, nonce: bytes(nonce, 16), binding: bytes(binding, 32), tag: bytes(tag, size) };
 }
 
@@ -132,10 +134,10 @@ export function readToken(text: string): Token {
   const header = bytes(first);
   const [version, alg, keyId] = array(decode(header), 3);
   const known = version === 1 && (alg === HMAC || alg === ED25519) && isKeyId(keyId);
-  const kind = must<{ alg: Algorithm; keyId: string }>({ alg, keyId }, known, "another header");
+  const kind = form<{ alg: Algorithm; keyId: string }>({ alg, keyId }, known, "another header");
   const raws = strings(given), signatures = strings(signed, 64);
   const expected = alg === HMAC ? 0 : raws.length;
-  must(raws, raws.length > 0 && signatures.length === expected, "no blocks, or another number of signatures");
+  form(raws, raws.length > 0 && signatures.length === expected, "no blocks, or another number of signatures");
   const proof = readProof(ended, kind.alg);
   const blocks = raws.map((raw, index) => readBlock(raw, index, kind.alg));
   limited(blocks.reduce((sum, block) => sum + (block.budget?.size ?? 0), 0), MAX_UNITS, "budget units");

@@ -1,7 +1,7 @@
 /** Stage trust: the keys of a ring and which of them a key id names, the links and the proof (V3 to V5). */
 import { ED25519, HMAC } from "./block.js";
 import { PublicKey, publicOf } from "./ed25519.js";
-import { Forbidden, shown, Untrusted } from "./errors.js";
+import { Forbidden, listed, shown, Untrusted } from "./errors.js";
 import type { Request } from "./request.js";
 import { isKeyId, linkMessage, mac, proofMessage, type Token } from "./token.js";
 import { equal, Redacted, utf8 } from "./values.js";
@@ -44,7 +44,8 @@ export class KeyRing extends Redacted {
     super();
     for (const key of keys) {
       const { id } = key, what = `key ${shown(id)}`;
-      if (!isKeyId(id) || this.#keys.has(id)) throw new RangeError(`${what}: no key id, or there twice`);
+      if (!isKeyId(id)) throw new RangeError(`${what}: an id is 1 to 128 printable ASCII characters`);
+      if (this.#keys.has(id)) throw new RangeError(`${what}: it is there twice`);
       if ("secret" in key === "publicKey" in key) throw new TypeError(`${what}: a secret or a publicKey`);
       if ("secret" in key) this.#keys.set(id, { alg: HMAC, secret: copyOf(key.secret, "a secret") });
       else if (id.includes("/")) throw new RangeError(`${what}: an id with "/" is of a secret`);
@@ -56,7 +57,7 @@ export class KeyRing extends Redacted {
     const slash = keyId.indexOf("/"), serves = slash < 0 ? audience : keyId.slice(slash + 1);
     const exact = this.#keys.get(keyId), root = exact ?? this.#keys.get(keyId.slice(0, Math.max(slash, 0)));
     if (!root || (!exact && root.alg !== HMAC)) {
-      throw new Untrusted("unknown_key", `key id ${shown(keyId)}`, "a key of the ring");
+      throw new Untrusted("unknown_key", `key id ${shown(keyId)}`, `keys ${listed([...this.#keys.keys()])}`);
     }
     if (root.alg !== alg) throw new Untrusted("algorithm", `algorithm ${alg}`, `${root.alg}`);
     // before anything is derived

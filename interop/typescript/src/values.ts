@@ -70,7 +70,9 @@ export function membersOf(value: unknown): ReadonlyMap<string, unknown> | undefi
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return undefined;
+  // nothing else than `Object.prototype`, of any realm: the members of another would be lost
+  const isPlain = prototype == null || Object.hasOwn(prototype, "isPrototypeOf");
+  if (!isPlain || (prototype && Object.getPrototypeOf(prototype) !== null)) return undefined;
   return new Map(Object.entries(value));
 }
 

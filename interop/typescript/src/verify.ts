@@ -86,9 +86,10 @@ export class Verifier {
 
   /** Throws TypeError or RangeError for options that are none. */
   constructor(ring: KeyRing, options: VerifierOptions) {
-    const { audience, maxLifetime, leeway = 0, handlers = {} } = options;
+    const { audience, maxLifetime, leeway = 0, handlers = {} } = options ?? {};
     if (!(ring instanceof KeyRing)) throw new TypeError("a verifier is made with a KeyRing");
-    if (typeof audience !== "string" || audience === "") throw new TypeError("audience names this service");
+    const isNamed = typeof audience === "string" && audience !== "";
+    if (!isNamed) throw new TypeError('options name this service, as { audience: "github" } does');
     if (!isCount(maxLifetime ?? 1, SAFE_MAX, 1)) throw new RangeError("maxLifetime is seconds above 0");
     if (!isCount(leeway, 60)) throw new RangeError("leeway is 0 to 60 seconds");
     for (const [name, handler] of Object.entries(handlers)) {
@@ -112,6 +113,7 @@ export class Verifier {
   verify(token: string, ask: Ask, now: number): Verified {
     const { audience, allowUnstatedRun, appliesCharges } = this.#options;
     if (!isCount(now)) throw new RangeError("now is whole seconds since 1970");
+    if (now > 1.5e12) throw new RangeError(`now ${now}: seconds, not milliseconds`); // those of 2017
     const request = makeRequest(ask, audience);
     if (request.run === undefined && allowUnstatedRun !== true) {
       throw new Malformed("facts", "a request without a run", "the run that this process executes");

@@ -126,10 +126,97 @@ test("names of prototypes are facts like any other", () => {
     const verified = verifier.verify(lease.token, { ...asked, facts }, now);
     assert.deepEqual(Object.keys(verified.notes), [name]);
     assert.ok(verifier.verify(lease.token, { ...asked, facts: Object.fromEntries(facts) }, now));
-    assert.deepEqual([...flatten(JSON.parse(`{"${name}":1}`))], [[`args.${name}`, 1]]);
+    assert.deepEqual(Object.entries(flatten(parseJson(`{"${name}":1}`))), [[`args.${name}`, 1]]);
     const unit = mint({ id: "k1", secret }, { ...terms, budget: Object.fromEntries([[name, 1]]) });
     assert.throws(() => verifier.verify(unit.token, asked, now), refused("forbidden", "budget", 0));
   }
+});
+
+test("arguments that are spread into facts are all there", () => {
+  const allow = [{ actions: ["repo.*"], where: { repo: { one_of: ["web"] }, "args.path": { under: ["src"], optional: true } }, only: true }];
+  const lease = mint({ id: "k1", secret }, { ...terms, allow });
+  const verify = (body) => verifier.verify(lease.token, { ...asked, facts: { repo: "web", ...flatten(parseJson(body)) } }, now);
+  assert.ok(verify('{"path":"src/a"}'));
+  assert.ok(verify("{}"));
+  for (const attack of ['{"path":"etc/passwd"}', '{"path":"src/../x"}', '{"other":1}', '{"__proto__":1}']) {
+    assert.throws(() => verify(attack), refused("forbidden", "allow", 0), attack);
+  }
+  const dropped = { repo: "web", ...new Map(Object.entries(flatten({ path: "etc/passwd" }))) };
+  assert.ok(verifier.verify(lease.token, { ...asked, facts: dropped }, now), "the control: nobody can see what a spread Map lost");
+  const flat = flatten(parseJson('{"path":"src/a","__proto__":{"x":1}}'));
+  assert.equal(Object.getPrototypeOf(flat), null);
+  assert.deepEqual(Object.keys(flat), ["args.path", "args.__proto__.x"]);
+  // what looks like facts by name and would say nothing
+  class Own { path = "src/a"; }
+  for (const facts of [[], ["a"], new Set(["a"]), new Date(), new Own(), new Headers({ a: "b" }), new URLSearchParams("a=b"), Object.create(flat), Object.create({ a: 1 }), "a", 5, null, () => 1]) {
+    assert.throws(() => verifier.verify(lease.token, { ...asked, facts }, now), refused("malformed", "facts"), inspect(facts));
+  }
+  for (const facts of [{ repo: "web", args: new Map([["path", "x"]]) }, { repo: "web", args: flat }]) {
+    assert.throws(() => verifier.verify(lease.token, { ...asked, facts }, now), refused("malformed", "facts"));
+  }
+  const own = JSON.parse('{"__proto__":"x","repo":"web"}');
+  const named = mint({ id: "k1", secret }, { ...terms, deny: [{ actions: ["*"], where: JSON.parse('{"__proto__":{"one_of":["x"]}}') }] });
+  assert.throws(() => verifier.verify(named.token, { ...asked, facts: { ...own } }, now), refused("forbidden", "deny", 0));
+  assert.ok(verifier.verify(named.token, { ...asked, facts: JSON.parse('{"__proto__":"y"}') }, now), "the control");
+});
+
+test("refusals tell what was asked and what is allowed", () => {
+  const of = (more, ask, at = now, options = {}) => {
+    try {
+      new Verifier(ring, { audience: "github", ...options }).verify(mint({ id: "k1", secret }, { ...terms, ...more }).token, { ...asked, ...ask }, at);
+    } catch (error) {
+      assert.ok(error instanceof LeaseError, inspect(error));
+      return `${error.code}: ${error.asked} | ${error.allowed}`;
+    }
+    assert.fail("it was granted");
+  };
+  const where = { path: { under: ["src"] } }, path = { facts: { path: "docs/a.md" } };
+  const rows = [
+    [of({ where }, path), 'where: path "docs/a.md" | path {"under":["src"]}'],
+    [of({ where }, {}), 'where: no path | path {"under":["src"]}'],
+    [of({ where }, { facts: { path: OPAQUE } }), 'where: path opaque | path {"under":["src"]}'],
+    [of({ where: { n: { min: 2n ** 60n, optional: true } } }, { facts: { n: [1, 2n ** 60n] } }), `where: n [1,${2n ** 60n}] | n {"min":${2n ** 60n},"optional":true}`],
+    [of({ allow: [{ actions: ["x"] }, { actions: ["repo.*"], where }] }, path), 'allow: path "docs/a.md" | path {"under":["src"]}'],
+    [of({ allow: [{ actions: ["*"], where }, { actions: ["repo.*"], where }] }, path), 'allow: path "docs/a.md" | path {"under":["src"]}, or what another of the grants takes'],
+    [of({}, { action: "x" }), 'allow: action "x" | actions repo.*'],
+    [of({ allow: [{ actions: ["*"], where: { "args.a": { any: true } }, only: true }] }, { facts: { "args.a": 1, "args.b": 2 } }), "allow: args.b 2 | args.a only"],
+    [of({ deny: [{ actions: ["*"], where }] }, {}), 'deny: action "repo.read", no path | another action, or facts for which the deny certainly fails: path {"under":["src"]}'],
+    [of({ deny: [{ actions: ["repo.read"] }] }, {}), 'deny: action "repo.read" | another action'],
+    [of({ not_before: now + 100 }, {}, now, { leeway: 30 }), `not_before: now ${now} | from ${now + 70} on`],
+    [of({}, {}, now + 930, { leeway: 30 }), `expires: now ${now + 930} | before ${now + 930}`],
+    [of({}, {}, now - 61), `issued_at: now ${now - 61} | from ${now - 60} on`],
+  ];
+  for (const [said, wanted] of rows) assert.equal(said, wanted);
+  assert.ok(!/[\n\u009b\u202e]/.test(of({ where: { "a\nb\u009b": { one_of: ["\u202e"] } } }, { facts: { "a\nb\u009b": "\u009b\u202e" } })));
+  const other = new Verifier(new KeyRing([{ id: "k1/github", secret: audienceKey(secret, "github") }]), { audience: "github" });
+  assert.throws(() => other.verify(mint({ id: "k2", secret }, terms).token, asked, now), { code: "unknown_key", allowed: "keys k1/github" });
+});
+
+test("mistakes are told by name", () => {
+  const lease = mint({ id: "k1", secret }, terms), empty = new Uint8Array(32);
+  const rows = [
+    [{ expires: "5m" }, /asked: expires: "5m"; allowed: an integer/], [{ expires: undefined }, /asked: expires: undefined/],
+    [{ audience: "github" }, /asked: audience: "github"; allowed: a list/], [{ allows: [] }, /"allows" is no caveat/],
+    [{ ttl: 60 }, /"ttl" is no caveat; allowed: expires/], [{ where: { path: { below: ["x"] } } }, /where: path: "below"; allowed: one_of, none_of, min\/max, under, starts, host, any/],
+    [{ where: { path: { "min/max": [1, 2] } } }, /where: path: "min\/max"/], [{ where: { path: { under: ["../x"] } } }, /where: path: \["\.\.\/x"\]; allowed: under paths/],
+    [{ allow: ["repo.read"] }, /allow: "repo.read"; allowed: actions, where, only/], [{ allow: [] }, /allow: \[\]/],
+  ];
+  for (const [wrong, said] of rows) {
+    assert.throws(() => lease.narrow(wrong), (error) => said.test(error.message) && !/specs\//.test(error.message) || assert.fail(error.message));
+  }
+  assert.throws(() => verifier.verify(lease.token, asked, now * 1000), { name: "RangeError", message: /seconds, not milliseconds/ });
+  for (const options of ["github", undefined, null, {}]) assert.throws(() => new Verifier(ring, options), { name: "TypeError", message: /\{ audience: "github" \}/ });
+  assert.throws(() => new KeyRing([{ id: "k1", secret }, { id: "k1", secret }]), /twice/);
+  assert.throws(() => new KeyRing([{ id: "k\n", secret }]), /1 to 128/);
+  assert.throws(() => mint({ id: "e1", publicKey: empty }, terms), { name: "TypeError", message: /public key/ });
+});
+
+test("a counter's key has the bytes that other languages' stores know", () => {
+  const lease = mint({ id: "k1", secret }, { ...terms, budget: { calls: 2 } });
+  const { charges } = counting.verify(lease.token, asked, now);
+  const bytes = (kind) => Buffer.from(charges.find((charge) => charge.kind === kind).keyBytes).toString("hex");
+  assert.equal(bytes("budget"), `836662756467657450${lease.blockIds[0]}6563616c6c73`);
+  assert.equal(bytes("attempt"), "8367617474656d7074626b31656167745f31");
 });
 
 test("facts of another type are malformed", () => {
@@ -193,5 +280,5 @@ test("the example of the README runs", () => {
   const folder = fileURLToPath(new URL("..", import.meta.url));
   const done = spawnSync(process.execPath, ["--input-type=module", "-e", example], { cwd: folder, encoding: "utf8" });
   assert.equal(done.status, 0, done.stderr);
-  assert.match(done.stdout, /^agt_1@2\/reader@1 may\nforbidden by block 1: allow/);
+  assert.match(done.stdout, /^agt_1@2\/reader@1 may\nforbidden by block 1: allow; asked: args.path "docs\/a.md"; allowed: args.path {"under":\["src"\]}\n$/);
 });

@@ -98,6 +98,7 @@ BISCUIT = (
 
 def copied(fault: Fault, folder: Path) -> Path:
     """Return a copy of an implementation with the fault in it; the packages that it needs are shared."""
+    ALL[fault.implementation].command()  # so that what it needs is there
     source, copy = HERE / fault.implementation, folder / fault.implementation
     shutil.copytree(source, copy, ignore=shutil.ignore_patterns("node_modules", "dist"))
     if (source / "node_modules").exists():

@@ -64,6 +64,8 @@ def drawn(rng: Rng, pool: list[Kin]) -> Line:
 def mutated(rng: Rng, original: mutate.Original | None = None) -> Line:
     original = original or rng.choice(mutate.ORIGINALS)
     text = mutate.mutant(original, rng)[1]
+    while text in mutate.TEXTS:  # the mutation changed nothing
+        text = mutate.mutant(original, rng)[1]
     return verify(Case("mutant", text, original.request, "root", mutate.NOW + 1, cases.Rules()))
 
 

@@ -94,7 +94,10 @@ function caveats(block: Block, index: number, { request, run, now, rules }: Case
 /** Says whether a handler says exactly true; it gets copies. */
 function says(handler: Handler, value: Value, request: Request): boolean {
   try {
-    return (handler(structuredClone(value) as ExtensionValue, askedOf(request)) as unknown) === true;
+    const said: unknown = handler(structuredClone(value) as ExtensionValue, askedOf(request));
+    if (said === true) return true;
+    Promise.resolve(said).catch(() => undefined); // one that rejects ends no process
+    return false;
   } catch {
     return false; // it has not said yes
   }

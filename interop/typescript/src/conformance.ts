@@ -1,11 +1,11 @@
 /** The conformance executable: one JSON object a line in, one answer a line out. Bytes are lower-case hex. */
 import { once } from "node:events";
 import { type Algorithm, ED25519, HMAC } from "./block.js";
-import { type Terms, wireOf } from "./blockjson.js";
+import { wireOf } from "./blockjson.js";
 import { callBinding, flatten, httpBinding } from "./call.js";
 import { Forbidden, LeaseError } from "./errors.js";
 import { type Json, parseJson } from "./json.js";
-import { Lease } from "./lease.js";
+import { Lease, narrowBy } from "./lease.js";
 import type { Ask } from "./request.js";
 import { append, start, type Token, writeToken } from "./token.js";
 import { audienceKey, KeyRing, type RingKey } from "./trust.js";
@@ -70,7 +70,8 @@ function verify(line: Line): Answer {
     maxLifetime: option("max_lifetime"), leeway: option("leeway"),
   });
   const binding = asked.has("binding") ? data(asked.get("binding"), 32) : undefined;
-  const ask = { ...Object.fromEntries(asked), binding } as unknown as Ask;
+  const { audience: _, ...rest } = Object.fromEntries(asked);
+  const ask = { ...rest, binding } as unknown as Ask;
   const { blockIds, charges } = verifier.verify(get(line, "token", isText), ask, get(line, "now", isNumber));
   return { ok: true, block_ids: blockIds, charges: charges.map(({ keyBytes: _, ...charge }) => charge) };
 }
@@ -98,7 +99,7 @@ function narrow(line: Line): Answer {
   const block = line.get("block");
   // no nonce is made here: one that is missing is as wrong as one that is empty
   const terms = isObject(block) && !block.has("nonce") ? new Map(block).set("nonce", "") : block;
-  return { token: lease.narrow(terms as unknown as Terms, seed && { seed }).token };
+  return { token: narrowBy(lease, wireOf(terms), seed ?? new Uint8Array(32)).token };
 }
 
 function present(line: Line): Answer {

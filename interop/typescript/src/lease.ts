@@ -2,13 +2,16 @@
 import { type Algorithm, ED25519, HMAC, NAMES } from "./block.js";
 import { blockJson, type Terms, wireOf } from "./blockjson.js";
 import { statedRun } from "./clear.js";
-import { shown } from "./errors.js";
+import { must, shown } from "./errors.js";
 import type { Proof, Token } from "./token.js";
 import { append, blockIds, finish, isKeyId, readToken, secretOf, split, start, writeToken } from "./token.js";
 import { copyOf } from "./trust.js";
 import { type Int, isInteger, type Key, Redacted, runText } from "./values.js";
 
 const random = (size: number): Uint8Array => crypto.getRandomValues(new Uint8Array(size));
+
+/** Module-internal: narrows by a block of the wire as it is, whatever its times are. */
+export let narrowBy: (lease: Lease, wire: Map<Key, unknown>, seed: Uint8Array) => Lease;
 
 /**
  * A token that was read, with its approvals. Immutable: narrowing, sealing and presenting return
@@ -61,7 +64,7 @@ export class Lease extends Redacted {
    */
   narrow(terms: Terms, { seed = random(32) } = {}): Lease {
     secretOf(this.#token, "narrowed"); // whatever the terms are
-    return this.#changed(append(this.#token, withNonce(terms, 8), copyOf(seed, "a seed")));
+    return narrowBy(this, withNonce(terms, 8), seed);
   }
 
   /** Returns the lease sealed: whoever gets it can use it and not narrow it. Throws Forbidden `structure`. */
@@ -86,6 +89,10 @@ export class Lease extends Redacted {
     const lease = new Lease(token, approvals);
     split(lease.token); // with its approvals, too, it is no longer than anybody may read
     return lease;
+  }
+
+  static {
+    narrowBy = (lease, wire, seed) => lease.#changed(append(lease.#token, wire, copyOf(seed, "a seed")));
   }
 
   /** Never the token. */
@@ -122,8 +129,16 @@ export function mint(key: MintingKey, terms: LeaseTerms): Lease {
   return Lease.parse(writeToken(start(alg, key.id, copyOf(secret, "a secret or a seed"), wire, random(32))));
 }
 
-/** Returns a block of the wire, with a nonce where the terms have none. */
-const withNonce = (terms: Terms, size: number): Map<Key, unknown> =>
-  new Map<Key, unknown>([[0, random(size)], ...wireOf(terms)]);
+const TIMES = ["not_before", "expires", "issued_at"] as const;
+
+/** Returns a block of the wire, with a nonce where the terms have none; its times are no milliseconds. */
+function withNonce(terms: Terms, size: number): Map<Key, unknown> {
+  const wire = new Map<Key, unknown>([[0, random(size)], ...wireOf(terms)]);
+  for (const name of TIMES) {
+    const time = wire.get(NAMES.indexOf(name)), isFar = isInteger(time) && time > 1e11; // the year 5138
+    must(time, !isFar, "seconds, not milliseconds", `${name}: ${shown(time)}`);
+  }
+  return wire;
+}
 
 const clock = (): number => Math.floor(Date.now() / 1000);

@@ -2,7 +2,7 @@
 import { limited, Malformed, shown } from "./errors.js";
 import { ACTION, type Fact, Facts } from "./grant.js";
 import type { Run, RunTerms, Scalar } from "./values.js";
-import { int, isCount, isUnicode, membersOf, parseRun, runText, SAFE_MAX } from "./values.js";
+import { int, isCount, isUnicode, membersOf, onceOf, parseRun, runText, SAFE_MAX } from "./values.js";
 
 /** A fact that is there and cannot be told; in JSON it is null. */
 export const OPAQUE = null;
@@ -43,10 +43,14 @@ export interface Asked extends Pick<Request, "action" | "audience" | "cost"> {
   readonly facts: ReadonlyMap<string, Fact>;
 }
 
+const MEMBERS: readonly (keyof Ask)[] = ["action", "run", "facts", "cost", "binding"];
+
 const fault = (asked: string, allowed: string): Malformed => new Malformed("facts", asked, allowed);
 
 /** Returns a checked request; throws Malformed `facts` or `too_large`. */
-export function makeRequest({ action, run, facts, cost, binding }: Ask, audience: string): Request {
+export function makeRequest(ask: Ask, audience: string): Request {
+  const wrong = (asked: string): Malformed => fault(asked, MEMBERS.join(", "));
+  const { action, run, facts, cost, binding } = onceOf(ask, MEMBERS, wrong);
   const isAction = typeof action === "string" && ACTION.test(action);
   const isBinding = binding === undefined || (binding instanceof Uint8Array && binding.length === 32);
   if (!isAction) throw fault(`action ${shown(action)}`, 'printable ASCII without space, "*" and "~"');
@@ -73,7 +77,8 @@ function readFacts(given: unknown): ReadonlyMap<string, Fact> {
   return new Map(Array.from(members, ([name, value]): [string, Fact] => {
     if (!Array.isArray(value)) return [name, scalar(name, value)];
     if (value.length > MAX_FACTS) throw fault(`fact ${shown(name)}: a long list`, `${MAX_FACTS}`);
-    return [name, Array.from(value as unknown[], (each) => scalar(name, each))];
+    // frozen: a handler sees it, and later blocks are asked about it
+    return [name, Object.freeze(Array.from(value as unknown[], (each) => scalar(name, each)))];
   }));
 }
 
@@ -95,7 +100,7 @@ function readCost(given: unknown): ReadonlyMap<string, number> {
   return new Map(members as ReadonlyMap<string, number>);
 }
 
-/** Returns what a handler may look at, and change without harm. */
+/** Returns what a handler may look at, and change without harm; lists are frozen. */
 export function askedOf({ action, audience, run, facts, cost }: Request): Asked {
   const copies = { facts: new Map(facts.byName), cost: new Map(cost) };
   return Object.freeze({ action, audience, run: run && runText(run), ...copies });

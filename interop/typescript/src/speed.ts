@@ -32,8 +32,9 @@ for (const { name, token, keys, request, now } of works) {
     const bytes = fromHex(key)!;
     return alg === 5 ? { id, secret: bytes } : { id, publicKey: bytes };
   }));
-  const verifier = new Verifier(ring, { audience: request.audience });
-  const work = (): void => void verifier.verify(token, request, now);
+  const { audience, ...ask } = request;
+  const verifier = new Verifier(ring, { audience });
+  const work = (): void => void verifier.verify(token, ask, now);
   rate(0.5, work); // warm up: the engine compiles what is used often
   console.log(JSON.stringify({ name, per_second: Math.round(rate(1, work)) }));
 }

@@ -76,6 +76,17 @@ export function membersOf(value: unknown): ReadonlyMap<string, unknown> | undefi
   return new Map(Object.entries(value));
 }
 
+/**
+ * Returns the members of a plain object, each read once, in one without a prototype. `wrong` makes the
+ * error for another object, and for a member that is not known: it would be left out in silence.
+ */
+export function onceOf<T>(given: T, known: readonly string[], wrong: (asked: string) => Error): T {
+  const members = membersOf(given);
+  if (members === undefined) throw wrong("no plain object");
+  for (const name of members.keys()) if (!known.includes(name)) throw wrong(`${shown(name)} is no member`);
+  return Object.assign(Object.create(null), Object.fromEntries(members)) as T;
+}
+
 /** What shows itself by `toString` alone: in JSON, and in Node's console. */
 export abstract class Redacted {
   abstract toString(): string;

@@ -9,7 +9,7 @@ import { type Demand, matches } from "./grant.js";
 import { type Ask, makeRequest } from "./request.js";
 import { blockIds, idOf, type Proof, readToken, split, type Token } from "./token.js";
 import { authenticate, keyFor, KeyRing } from "./trust.js";
-import { equal, fromHex, isCount, runText, SAFE_MAX, type Scalar } from "./values.js";
+import { equal, fromHex, isCount, onceOf, runText, SAFE_MAX, type Scalar } from "./values.js";
 
 /** What a verifier is set to. */
 export interface VerifierOptions {
@@ -30,10 +30,16 @@ export interface VerifierOptions {
   readonly handlers?: Readonly<Record<string, Handler>> | undefined;
 }
 
+const OPTIONS: readonly (keyof VerifierOptions)[] =
+  ["audience", "maxLifetime", "leeway", "allowUnstatedRun", "appliesCharges", "handlers"];
+const noOption = (asked: string): TypeError =>
+  new TypeError(`options: ${asked}; allowed: ${OPTIONS.join(", ")}, as in { audience: "github" }`);
+
 let make: (at: Case, approvals: readonly Token[]) => Verified;
 
 /**
- * An authentic lease that allows one request now. Frozen, and made by `Verifier.verify` alone.
+ * An authentic lease that allows one request now. Frozen. Use the object that `Verifier.verify` returned:
+ * that something is an `instanceof Verified` proves nothing.
  *
  * **Budgets, final actions, replay, attempts and revocation are not looked at here.** They need counters
  * that live longer than a call, and this package keeps none: see `VerifierOptions.appliesCharges`.
@@ -86,19 +92,20 @@ export class Verifier {
 
   /** Throws TypeError or RangeError for options that are none. */
   constructor(ring: KeyRing, options: VerifierOptions) {
-    const { audience, maxLifetime, leeway = 0, handlers = {} } = options ?? {};
+    const own = onceOf(options, OPTIONS, noOption);
+    const { audience, maxLifetime, leeway = 0 } = own, handlers = new Map(Object.entries(own.handlers ?? {}));
     if (!(ring instanceof KeyRing)) throw new TypeError("a verifier is made with a KeyRing");
     const isNamed = typeof audience === "string" && audience !== "";
     if (!isNamed) throw new TypeError('options name this service, as { audience: "github" } does');
     if (!isCount(maxLifetime ?? 1, SAFE_MAX, 1)) throw new RangeError("maxLifetime is seconds above 0");
     if (!isCount(leeway, 60)) throw new RangeError("leeway is 0 to 60 seconds");
-    for (const [name, handler] of Object.entries(handlers)) {
+    for (const [name, handler] of handlers) {
       const good = isExtensionKey(name) && typeof handler === "function";
       if (!good) throw new TypeError(`handler ${shown(name)}: vendor/name and a function`);
     }
     this.#ring = ring;
-    this.#options = { ...options };
-    this.#rules = { leeway, maxLifetime, handlers: new Map(Object.entries(handlers)) };
+    this.#options = own;
+    this.#rules = { leeway, maxLifetime, handlers };
   }
 
   /**

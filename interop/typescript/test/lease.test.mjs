@@ -275,6 +275,89 @@ test("bindings look at how a number is written", () => {
   assert.equal(httpBinding("github", "agt_1@2", { method: "GET", scheme: "https", authority: "a", target: "/" }).length, 32);
 });
 
+test("a handler widens nothing for later blocks", () => {
+  const lease = mint({ id: "k1", secret }, { ...terms, "acme/x": "y" }).narrow({ where: { paths: { under: ["src"] } } });
+  const facts = { paths: ["etc/passwd", "src/a"] }, verify = (handler, facts) =>
+    new Verifier(ring, { audience: "github", handlers: { "acme/x": handler } }).verify(lease.token, { ...asked, facts }, now);
+  assert.throws(() => verify((_, { facts }) => facts.get("paths").shift() !== 0, facts), refused("forbidden", "acme/x", 0));
+  const quiet = (_, { facts }) => Reflect.set(facts.get("paths"), 0, "src/b") || facts.delete("paths");
+  assert.throws(() => verify(quiet, facts), refused("forbidden", "where", 1));
+  assert.ok(verify(quiet, { paths: ["src/a"] }), "the control");
+  assert.deepEqual(facts.paths.splice(0, 1), ["etc/passwd"], "the caller's own list is no frozen one");
+  assert.ok(verify(() => true, facts), "the control");
+});
+
+test("a handler that promises is refused, and ends no process when it rejects", () => {
+  const code = `import { KeyRing, mint, Verifier } from "attenuate";
+    const secret = new Uint8Array(32), now = ${now}, key = { id: "k1", secret };
+    const lease = mint(key, { ...${JSON.stringify(terms)}, "acme/x": 1 });
+    const said = (handler) => {
+      const verifier = new Verifier(new KeyRing([key]), { audience: "github", handlers: { "acme/x": handler } });
+      try { return verifier.verify(lease.token, ${JSON.stringify(asked)}, now).run; } catch (error) { return error.code; }
+    };
+    const thenable = { then: (_, no) => no(new Error("late")) };
+    console.log(said(async () => { throw new Error("late"); }), said(() => thenable), said(async () => true), said(() => true));
+    await new Promise((done) => setTimeout(done, 20));
+    console.log("alive");
+    if (process.argv.includes("control")) Promise.reject(new Error("late"));`;
+  const run = (...more) => spawnSync(process.execPath, ["--input-type=module", "-e", code, ...more], { cwd: fileURLToPath(new URL("..", import.meta.url)), encoding: "utf8" });
+  const done = run();
+  assert.deepEqual([done.status, done.stdout], [0, "acme/x acme/x acme/x agt_1@2\nalive\n"], done.stderr);
+  assert.notEqual(run("control").status, 0, "the control: such a rejection does end a process");
+});
+
+test("a member of the options or of the ask that is not known is told by name", () => {
+  const allow = [{ actions: ["repo.*"], where: { path: { under: ["src"], optional: true } }, only: true }];
+  const lease = mint({ id: "k1", secret }, { ...terms, allow }), facts = { path: "etc/passwd" };
+  assert.throws(() => new Verifier(ring, { audience: "github", max_lifetime: 60 }), { name: "TypeError", message: /"max_lifetime".*maxLifetime/ });
+  assert.throws(() => new Verifier(ring, { audience: "github", maxLifetime: 60 }).verify(lease.token, asked, now), refused("forbidden", "lifetime", 0));
+  assert.throws(() => verifier.verify(lease.token, { ...asked, fact: facts }, now), { code: "facts", asked: /"fact"/, allowed: /facts/ });
+  assert.throws(() => verifier.verify(lease.token, Object.create({ ...asked, facts }), now), refused("malformed", "facts"));
+  assert.throws(() => verifier.verify(lease.token, Object.assign(Object.create({ facts }), asked), now), refused("malformed", "facts"));
+  assert.throws(() => new Verifier(ring, Object.assign(Object.create({ maxLifetime: 60 }), { audience: "github" })), TypeError);
+  for (const ask of [undefined, null, "x", []]) assert.throws(() => verifier.verify(lease.token, ask, now), refused("malformed", "facts"));
+  assert.throws(() => verifier.verify(lease.token, { ...asked, facts }, now), refused("forbidden", "allow", 0));
+  assert.ok(verifier.verify(lease.token, { ...asked, facts: { path: "src/a" } }, now), "the control");
+  assert.ok(new Verifier(ring, { audience: "github", maxLifetime: 900 }).verify(lease.token, asked, now), "the control");
+});
+
+test("a polluted prototype and a getter that changes its answer set nothing", () => {
+  const budget = mint({ id: "k1", secret }, { ...terms, budget: { calls: 1 } }), lease = mint({ id: "k1", secret }, terms);
+  const names = { appliesCharges: true, allowUnstatedRun: true, run: asked.run };
+  try {
+    for (const [name, value] of Object.entries(names)) Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
+    const plain = new Verifier(ring, { audience: "github" });
+    assert.throws(() => plain.verify(budget.token, Object.assign(Object.create(null), asked), now), refused("unavailable", "store"));
+    assert.throws(() => plain.verify(lease.token, { action: asked.action }, now), refused("malformed", "facts"));
+  } finally {
+    for (const name of Object.keys(names)) delete Object.prototype[name];
+  }
+  assert.ok(!("appliesCharges" in {}));
+  let reads = 0;
+  const turns = new Verifier(ring, { audience: "github", get appliesCharges() { return reads++ > 0; }, handlers: {} });
+  for (let i = 0; i < 3; i++) assert.throws(() => turns.verify(budget.token, asked, now), refused("unavailable", "store"));
+  assert.equal(reads, 1);
+  const own = { audience: "github", appliesCharges: true, allowUnstatedRun: true };
+  const says = new Verifier(ring, own);
+  Object.assign(own, { appliesCharges: false });
+  assert.ok(says.verify(budget.token, { action: asked.action }, now), "the control");
+});
+
+test("times in milliseconds are refused where they are written", () => {
+  const lease = mint({ id: "k1", secret }, terms);
+  const said = { name: "Malformed", code: "shape", message: /seconds, not milliseconds/ };
+  for (const name of ["expires", "issued_at", "not_before"]) {
+    for (const time of [now * 1000, 1e11 + 1, BigInt(now) * 1000n]) {
+      assert.throws(() => mint({ id: "k1", secret }, { ...terms, [name]: time }), said);
+      assert.throws(() => lease.narrow({ [name]: time }), said);
+    }
+  }
+  assert.ok(lease.narrow({ expires: 1e11, not_before: now }) && mint({ id: "k1", secret }, { ...terms, expires: 1e11 }), "the control");
+  const line = { op: "narrow", token: lease.token, block: { nonce: "00".repeat(8), expires: now * 1000 } };
+  const done = spawnSync(process.execPath, [fileURLToPath(new URL("../dist/conformance.js", import.meta.url))], { input: JSON.stringify(line), encoding: "utf8" });
+  assert.equal(Lease.parse(JSON.parse(done.stdout).token).unverifiedBlocks[1].expires, now * 1000, "any implementation reads and writes it");
+});
+
 test("the example of the README runs", () => {
   const [, example] = /```ts\n([^]*?)```/.exec(readFileSync(new URL("../README.md", import.meta.url), "utf8"));
   const folder = fileURLToPath(new URL("..", import.meta.url));

@@ -28,7 +28,8 @@ func CallDigest(args []byte) ([]byte, error) {
 	return digest[:], nil
 }
 
-// CallBinding returns the 32 bytes that bind a proof to a tool call with these JSON arguments.
+// CallBinding returns the 32 bytes that bind a proof to a tool call with these JSON arguments. Read the
+// same text for the call itself with DecodeArgs, never into a struct (see Flatten).
 func CallBinding(audience, run, action string, args []byte) ([]byte, error) {
 	digest, err := CallDigest(args)
 	if err != nil {
@@ -54,16 +55,30 @@ func binding(label string, digest []byte, run string, texts ...string) (bound []
 
 // Flatten returns a tool's JSON arguments as facts under "args." (specs/caveats.md, facts). Numbers are
 // int64 or Opaque. Text that is JSON with two meanings, or no object, is refused.
+//
+// Read the same text for the call itself with DecodeArgs, or into a map[string]any, never into a struct:
+// encoding/json matches member names without case, so that a struct may take its path from "PATH".
 func Flatten(args []byte) (facts Facts, err error) {
+	defer caught(&err)
+	members, err := DecodeArgs(args)
+	if err != nil {
+		return nil, err
+	}
+	facts = Facts{}
+	if !hollow(members) {
+		facts.put("args", members, 0)
+	}
+	return facts, nil
+}
+
+// DecodeArgs returns the JSON arguments that Flatten makes facts of, for the call itself: what is called is
+// then what was checked. Values are nil, bool, string, json.Number, []any or map[string]any.
+func DecodeArgs(args []byte) (members map[string]any, err error) {
 	defer caught(&err)
 	value, err := strict.Parse(args)
 	members, ok := value.(map[string]any)
 	need(err == nil && ok, "facts", "arguments that are no JSON object, or one with two meanings")
-	facts = Facts{}
-	if !hollow(members) {
-		facts.put("args", value, 0)
-	}
-	return facts, nil
+	return members, nil
 }
 
 // hollow says whether an object has no member but null.

@@ -129,7 +129,7 @@ func (m *matter) caveats(b *block, i int) *Refusal {
 		if !isText || handler == nil {
 			return forbidden("unknown_caveat", i, fmt.Sprint(each.key), "caveats that the verifier knows")
 		}
-		if !ask(handler, each.value, m.Request) {
+		if !ask(handler, each.value, m.Request.copied()) {
 			return forbidden(name, i, "", "what the handler says yes to")
 		}
 	}
@@ -172,6 +172,7 @@ func (m *matter) fits(g grant) bool {
 func (m *matter) denies(g grant) bool {
 	return takes(g.patterns, m.Action) && !slices.ContainsFunc(g.where, func(c condition) bool {
 		fact, there := m.facts[c.fact]
+		there = there && m.formed(c)
 		return there && c.certain(fact, false)
 	})
 }
@@ -182,7 +183,39 @@ func (m *matter) lacks(c condition) bool {
 	if !there && !m.opaqueAbove(c.fact) {
 		return !c.optional
 	}
-	return c.kind != present && !(there && c.certain(fact, true))
+	return c.kind != present && !(there && m.formed(c) && c.certain(fact, true))
+}
+
+// form is a fact and a kind of constraint.
+type form struct {
+	fact string
+	kind int64
+}
+
+// formed says whether a fact, or each element of a list, is a path or a host where a constraint is about
+// these. A fact is looked at once for a kind: it may be long, and the constraints many.
+func (m *matter) formed(c condition) bool {
+	is := isPath
+	switch c.kind {
+	case under:
+	case host:
+		is = isHost
+	default:
+		return true
+	}
+	well, looked := m.forms[form{c.fact, c.kind}]
+	if !looked {
+		elements, many := m.facts[c.fact].([]any)
+		if !many {
+			elements = []any{m.facts[c.fact]}
+		}
+		well = !slices.ContainsFunc(elements, func(each any) bool {
+			text, isText := each.(string)
+			return !isText || !is(text)
+		})
+		m.forms[form{c.fact, c.kind}] = well
+	}
+	return well
 }
 
 // opaqueAbove says whether a fact that is absent is opaque, because a name above it is (facts).

@@ -64,7 +64,8 @@ func (c *constraint) well() bool {
 	return true
 }
 
-// told says whether it is clear what the constraint says of one scalar, and whether it holds.
+// told says whether it is clear what the constraint says of one scalar, and whether it holds. For under
+// and host the scalar is one that matter.formed took.
 func (c *constraint) told(value any) (clear, holds bool) {
 	text, isText := value.(string)
 	switch c.kind {
@@ -85,7 +86,7 @@ func (c *constraint) told(value any) (clear, holds bool) {
 		return isText, c.some(func(prefix string) bool { return strings.HasPrefix(text, prefix) })
 	case host:
 		// no host but an address itself ends in an address, so one rule serves both
-		return isHost(text), c.some(func(name string) bool { return text == name || strings.HasSuffix(text, "."+name) })
+		return true, c.some(func(name string) bool { return text == name || strings.HasSuffix(text, "."+name) })
 	}
 	return true, true
 }
@@ -95,8 +96,8 @@ func (c *constraint) some(good func(operand string) bool) bool {
 }
 
 func (c *constraint) toldPath(path string) (clear, holds bool) {
-	absolute, clear := strings.HasPrefix(path, "/"), isPath(path)
-	holds = clear && c.some(func(operand string) bool {
+	absolute, clear := strings.HasPrefix(path, "/"), true
+	holds = c.some(func(operand string) bool {
 		if (operand[0] == '/') != absolute {
 			clear = false // nobody here knows where a relative path starts
 			return false
@@ -124,6 +125,9 @@ func isPath(text string) bool {
 func isHex(c byte) bool { return c-'0' < 10 || c|0x20-'a' < 6 }
 
 func isHost(text string) bool {
+	if len(text) > 253 {
+		return false
+	}
 	labels := strings.Split(text, ".")
 	for _, label := range labels {
 		if !made(label, 63, lower+digits+"_-") {
@@ -135,7 +139,7 @@ func isHost(text string) bool {
 		_, err := netip.ParseAddr(text)
 		return err == nil
 	}
-	return len(text) <= 253
+	return true
 }
 
 const lower, upper, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"

@@ -46,7 +46,7 @@ func Mint(key Key, form any) (lease *Lease, err error) {
 	header := string(appendCBOR(nil, []any{int64(1), key.alg, key.id}))
 	t := &token{header: header, alg: key.alg, proof: proof{kind: bearer, tag: key.data()}}
 	t.hashes = [][32]byte{hash(labelHeader, nil, header)}
-	return hold(t, "").extend(form, !source.MintAsStated)
+	return hold(t, "").extend(form, !source.AsStated)
 }
 
 // Block is a block in its JSON form (specs/caveats.md, JSON).
@@ -54,7 +54,8 @@ type Block map[string]any
 
 // Narrow returns a lease with one more block: a Block, or whatever else encoding/json writes in that form,
 // such as a json.RawMessage. Left out, the nonce is drawn. Narrowing needs no key and can only take away. A
-// lease that is not a bearer's is refused: forbidden, structure.
+// lease that is not a bearer's is refused: forbidden, structure; and so is a block without a caveat, which
+// is what a struct without exported fields would make: malformed, shape.
 func (l *Lease) Narrow(form any) (narrowed *Lease, err error) {
 	defer caught(&err)
 	return l.extend(form, false)
@@ -74,11 +75,13 @@ func (l *Lease) extend(form any, whole bool) (*Lease, error) {
 	if _, stated := fields[issuedAt]; !stated && whole {
 		fields[issuedAt] = time.Now().Unix()
 	}
-	seed := []byte(nil)
+	seed, silent := []byte(nil), 1 // the members that say nothing
 	if next.alg == algEd25519 {
 		seed = random(keySize)
 		fields[int64(1)] = publicOf(seed)
+		silent++
 	}
+	need(whole || source.AsStated || len(fields) > silent, "shape", "a block that says nothing")
 	raw := string(appendCBOR(nil, fields))
 	h := hash(labelBlock, next.tip(), raw)
 	link := append([]byte(labelLink), h[:]...)

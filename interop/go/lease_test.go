@@ -14,6 +14,7 @@ import (
 	"math/rand"
 	"strings"
 	"testing"
+	"time"
 
 	"attenuate.invalid/attenuate/internal/source"
 )
@@ -379,9 +380,107 @@ func TestMintAndNarrowSay(t *testing.T) {
 		`"allows" is no caveat`:                           `{"allows": []}`,
 		`allow: "action" is no part of a grant`:           `{"allow": [{"action": "x"}]}`,
 		"where: path: an unknown constraint: below":       `{"where": {"path": {"below": ["src"]}}}`,
+		"a block that says nothing":                       `{"nonce": "00112233445566778899aabbccddeeff"}`,
 	} {
 		if _, err := lease.Narrow(json.RawMessage(block)); err == nil || err.Error() != "malformed: shape; asked: "+want {
 			t.Errorf("%v, not %s", err, want)
+		}
+	}
+}
+
+func TestNarrowBySilence(t *testing.T) {
+	for _, alg := range []string{"hmac", "ed25519"} {
+		lease, _ := chainOf(t, alg, 1)
+		for _, form := range []any{struct{ expires int }{5}, Block{}} {
+			if _, err := lease.Narrow(form); code(err) != "malformed shape" {
+				t.Errorf("%s %v: %v", alg, form, err)
+			}
+		}
+		if _, err := lease.Narrow(Block{"expires": 5}); err != nil {
+			t.Error(alg, err)
+		}
+	}
+}
+
+// A fact is looked at once for a kind: 300 constraints about 2 MB take no longer than one.
+func TestLongFacts(t *testing.T) {
+	path := strings.Repeat("abc/", 1<<19) + "a"
+	host := strings.Repeat("abc.", 1<<19) + "a"
+	for _, c := range []struct{ fact, constraint, want string }{
+		{path, `{"under":["x"]}`, "ok"},                             // is not denied, after all of them
+		{path, `{"under":["abc"]}`, "forbidden deny 1"},             // control
+		{path + "/../b", `{"under":["x"]}`, "forbidden deny 1"},     // nobody can tell
+		{host, `{"host":["x.y"]}`, "forbidden deny 1"},              // no host
+		{"abc.a", `{"host":["x.y"]}`, "ok"},                         // control
+		{strings.Repeat("a.", 126) + "b", `{"host":["x.y"]}`, "ok"}, // 253 characters
+		{strings.Repeat("a.", 126) + "bc", `{"host":["x.y"]}`, "forbidden deny 1"},
+	} {
+		lease, v := chainOf(t, "hmac", 1)
+		grant := `{"actions":["*"],"where":{"f":` + c.constraint + `}}`
+		deny := `{"deny":[` + strings.Repeat(grant+",", 59) + grant + `]}`
+		for i := 0; i < 5; i++ {
+			var err error
+			if lease, err = lease.Narrow(json.RawMessage(deny)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		request := asking()
+		request.Facts["f"] = c.fact
+		start := time.Now()
+		_, err := v.Verify(lease.Token(), request, testNow)
+		if took := time.Since(start); code(err) != c.want || took > time.Second {
+			t.Errorf("%s of %d characters: %s in %s, not %s", c.constraint, len(c.fact), code(err), took, c.want)
+		}
+	}
+}
+
+func TestHandlersChangeNothing(t *testing.T) {
+	lease, v := chainOf(t, "hmac", 1)
+	lease, err := lease.Narrow(Block{"budget": Block{"usd": 10}, "acme/x": 1, "acme/y": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := asking()
+	request.Cost, request.Binding = map[string]int64{"usd": 7}, secretOf('b')
+	request.Facts["list"], request.Facts["names"] = []any{"a"}, []string{"a"}
+	v.AppliesCharges = true
+	seen := func(any, Request) bool { return true }
+	for _, change := range []Handler{seen, func(_ any, r Request) bool { // the first is the control
+		delete(r.Cost, "usd")
+		r.Binding[0], r.Facts["list"].([]any)[0], r.Facts["names"].([]string)[0] = 0, "b", "b"
+		delete(r.Facts, "path")
+		return true
+	}, func(any, Request) bool { // or the one that it holds itself
+		delete(request.Cost, "usd")
+		return true
+	}} {
+		v.Handlers = map[string]Handler{"acme/x": change, "acme/y": func(_ any, r Request) bool {
+			return r.Cost["usd"] == 7 && r.Binding[0] == 'b' && r.Facts["path"] != nil &&
+				r.Facts["list"].([]any)[0] == "a" && r.Facts["names"].([]string)[0] == "a"
+		}}
+		verified, err := v.Verify(lease.Token(), request, testNow)
+		if err != nil || verified.Charges[0].Kind != "budget" || verified.Charges[0].Amount != 7 {
+			t.Error(verified, err)
+		}
+	}
+}
+
+// encoding/json matches the names of a struct's members without case, so the check and the call differ.
+func TestDecodeArgs(t *testing.T) {
+	for _, text := range []string{`{"path":"src/a","PATH":"/etc/shadow"}`, `{"path":"src/a","n":9007199254740993}`} {
+		facts, err1 := Flatten([]byte(text))
+		args, err2 := DecodeArgs([]byte(text))
+		if err1 != nil || err2 != nil || facts["args.path"] != "src/a" || args["path"] != "src/a" {
+			t.Error(facts, args, err1, err2)
+		}
+	}
+	var tool struct{ Path string }
+	if json.Unmarshal([]byte(`{"path":"src/a","PATH":"/etc/shadow"}`), &tool); tool.Path != "/etc/shadow" {
+		t.Error("encoding/json has changed: a struct takes ", tool.Path)
+	}
+	for _, text := range []string{`[]`, `null`, `{"a":1,"a":2}`, `{"a":1} ` + "x"} {
+		if args, err := DecodeArgs([]byte(text)); args != nil || code(err) != "malformed facts" {
+			t.Error(text, args, err)
 		}
 	}
 }

@@ -2,6 +2,8 @@ package attenuate
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -31,6 +33,22 @@ type Request struct {
 	Facts   Facts            // at most 256
 	Cost    map[string]int64 // unit to 0 to 2^53-1; a request is one of "calls"
 	Binding []byte           // 32 bytes, of CallBinding or HTTPBinding; nil where none was made
+}
+
+// copied returns a request that can be changed without changing this one.
+func (r Request) copied() Request {
+	r.Cost, r.Binding, r.Facts = maps.Clone(r.Cost), slices.Clone(r.Binding), maps.Clone(r.Facts)
+	for name, fact := range r.Facts {
+		switch list := fact.(type) {
+		case []any:
+			r.Facts[name] = slices.Clone(list)
+		case []string:
+			r.Facts[name] = slices.Clone(list)
+		case []int64:
+			r.Facts[name] = slices.Clone(list)
+		}
+	}
+	return r
 }
 
 type segment struct {
@@ -114,12 +132,14 @@ type matter struct {
 	run   run    // the request's, or the blocks'
 	facts Facts  // string, int64, bool, Opaque or []any of these
 	vague bool   // a fact or an element of one is Opaque
+	forms map[form]bool
 	now   int64
 }
 
 // check makes the matter of a request (V1, V2); it throws.
 func (v *Verifier) check(request Request, now int64) *matter {
-	m := &matter{Request: request, Verifier: v, facts: make(Facts, len(request.Facts)), now: now}
+	request.Cost, request.Binding = maps.Clone(request.Cost), slices.Clone(request.Binding) // handlers may hold the caller's
+	m := &matter{Request: request, Verifier: v, facts: make(Facts, len(request.Facts)), forms: make(map[form]bool), now: now}
 	must := func(ok bool, what string) { need(ok, "facts", what) }
 	must(v.Ring != nil, "a verifier without a ring")
 	must(v.Audience != "" && utf8.ValidString(v.Audience), "a verifier without an audience")

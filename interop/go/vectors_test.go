@@ -211,8 +211,8 @@ func TestVectors(t *testing.T) {
 
 // TestMintedAgain makes the tokens of the vectors anew, from their blocks as JSON, byte for byte.
 func TestMintedAgain(t *testing.T) {
-	source.MintAsStated = true
-	defer func() { source.Random, source.MintAsStated = rand.Reader, false }()
+	source.AsStated = true
+	defer func() { source.Random, source.AsStated = rand.Reader, false }()
 	made := 0
 	for _, v := range load(t) {
 		text, _, _ := strings.Cut(v.Token, "~")

@@ -10,7 +10,7 @@ import (
 )
 
 // Handler decides an extension caveat: whether it holds for a request. value is string, int64, bool,
-// []any or map[string]any. A handler that panics has not said yes.
+// []any or map[string]any. The request is a copy. A handler that panics has not said yes.
 type Handler func(value any, request Request) bool
 
 // Verifier verifies leases for one service. It reads no clock and keeps nothing: its fields are settings,

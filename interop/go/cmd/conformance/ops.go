@@ -144,7 +144,6 @@ func told(lease *attenuate.Lease, err error) object {
 }
 
 func mint(line line) object {
-	source.MintAsStated = true
 	newKey, alg := attenuate.HMACKey, integer(line.object["alg"])
 	var blocks []json.RawMessage
 	require(json.Unmarshal(line.raw["blocks"], &blocks) == nil && len(blocks) > 0)
@@ -168,8 +167,9 @@ func mint(line line) object {
 }
 
 // draw sets what is drawn for a block: the seed of its next key, and nothing for a nonce, so that a block
-// without one is refused.
+// without one is refused. Blocks are as stated, as in Python.
 func draw(alg int64, seed any) {
+	source.AsStated = true
 	drawn := []byte(nil)
 	if alg == -19 {
 		drawn = data(object{"seed": seed}, "seed", 32)

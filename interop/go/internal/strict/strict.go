@@ -164,19 +164,21 @@ func (w *writer) write(value any, depth int) {
 		w.out = append(w.out, ']')
 	case map[string]any:
 		w.canonical = w.canonical && depth < maxCanonical
-		names := make([]string, 0, len(value))
-		for name := range value {
-			names = append(names, name)
+		type member struct {
+			name  string
+			units []uint16 // of UTF-16, by which names are sorted (RFC 8785, 3.2.3)
 		}
-		slices.SortFunc(names, func(a, b string) int { // by UTF-16 unit (RFC 8785, 3.2.3)
-			return slices.Compare(utf16.Encode([]rune(a)), utf16.Encode([]rune(b)))
-		})
+		members := make([]member, 0, len(value))
+		for name := range value {
+			members = append(members, member{name, utf16.Encode([]rune(name))})
+		}
+		slices.SortFunc(members, func(a, b member) int { return slices.Compare(a.units, b.units) })
 		w.out = append(w.out, '{')
-		for i, name := range names {
+		for i, member := range members {
 			w.comma(i)
-			w.text(name)
+			w.text(member.name)
 			w.out = append(w.out, ':')
-			w.write(value[name], depth+1)
+			w.write(value[member.name], depth+1)
 		}
 		w.out = append(w.out, '}')
 	default: // a boolean or null, where it is of Parse

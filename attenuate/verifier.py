@@ -41,6 +41,21 @@ class Explanation(NamedTuple):
         return "\n".join(map(str, self.findings)) or "would pass"
 
 
+def make_rules(max_lifetime: int | str | None, leeway: int, handlers: Mapping[str, Handler] | None) -> Rules:
+    """Return the settings of a verifier, checked.
+
+    max_lifetime: in seconds or as "15m", None for any. leeway: 0 to 60 seconds. handlers: by vendor/name.
+    Raises TypeError or ValueError for others.
+    """
+    if type(leeway) is not int or not 0 <= leeway <= limits.MAX_LEEWAY:
+        raise ValueError(f"leeway {leeway!r:.40} is not from 0 to {limits.MAX_LEEWAY} seconds")
+    cap = None if max_lifetime is None else seconds(max_lifetime)
+    for name, handler in (handlers or {}).items():
+        if not isinstance(name, str) or not EXTENSION.fullmatch(name) or not callable(handler):
+            raise ValueError(f"handler {name!r:.80}; give vendor/name -> function")
+    return Rules(leeway, cap, dict(handlers or {}))
+
+
 @final
 class Verifier:
     """Verifies leases for one audience, with a cache of authentic chains (never of decisions).
@@ -74,15 +89,9 @@ class Verifier:
             raise TypeError(f"keys is a {type(keys).__name__}, not a KeyRing")
         if not isinstance(audience, str) or not audience:
             raise TypeError(f"audience {audience!r:.80}; give the name of this service")
-        if type(leeway) is not int or not 0 <= leeway <= limits.MAX_LEEWAY:
-            raise ValueError(f"leeway {leeway!r} is not from 0 to {limits.MAX_LEEWAY} seconds")
-        cap = None if max_lifetime is None else seconds(max_lifetime)
-        for name, handler in (handlers or {}).items():
-            if not isinstance(name, str) or not EXTENSION.fullmatch(name) or not callable(handler):
-                raise ValueError(f"handler {name!r:.80}; give vendor/name -> function")
         self.keys = keys
         self.audience = audience
-        self._rules = Rules(leeway, cap, dict(handlers or {}))
+        self._rules = make_rules(max_lifetime, leeway, handlers)
         self._cache = _engine.ChainCache(cache) if cache else None
         self.clock = clock
         self._allow_unstated_run = allow_unstated_run is True

@@ -79,10 +79,17 @@ def _portable(
             known = key in carried or (isinstance(key, str) and "*" in carried)
             if not known or key == FOR:
                 raise NotPortable(caveat_name(key), kind, number, "verify the lease itself there")
-        if number and ISSUED_AT in fields:
-            raise NotPortable("structure", kind, number, "issued_at stands in block 0 and nowhere else")
-    check_complete(blocks[0], kind)
+    for number, fields in enumerate(blocks):
+        check_structure(fields, number, kind)
     return blocks
+
+
+def check_structure(fields: Fields, number: int, kind: str) -> None:
+    """Refuse what no verifier would take (V6, `structure`): an incomplete block 0, a later issued_at."""
+    if number == 0:
+        check_complete(fields, kind)
+    elif ISSUED_AT in fields:
+        raise NotPortable("structure", kind, number, "issued_at stands in block 0 and nowhere else")
 
 
 def check_complete(first: Fields, kind: str) -> None:

@@ -15,9 +15,9 @@ import biscuit_auth as ba
 from biscuit_auth import Biscuit, PrivateKey
 
 from attenuate import Malformed, limits
-from attenuate.block import HMAC, ISSUED_AT, Fields, read_block
+from attenuate.block import HMAC, Fields, read_block
 
-from ..portable import NotPortable, check_complete
+from ..portable import NotPortable, check_structure
 from .blocks import Signer, source
 from .frame import first_bytes, framed
 
@@ -86,10 +86,7 @@ def _exact(blocks: tuple[bytes, ...], signer: Signer | None) -> Exact:
 def _sources(raws: tuple[bytes, ...], signer: Signer) -> Iterator[str]:
     for number, raw in enumerate(raws):
         fields = _read(raw, number)
-        if number == 0:
-            check_complete(fields, "lease")
-        elif ISSUED_AT in fields:
-            raise NotPortable("structure", "lease", number, "issued_at stands in block 0 and nowhere else")
+        check_structure(fields, number, "lease")
         yield source(fields, number, signer)
 
 

@@ -44,7 +44,7 @@ def to_macaroon(lease: Lease, ring: KeyRing) -> Macaroon:
     if lease.proof == "bearer" and lease.alg != HMAC:
         raise NotPortable("ed25519", _KIND, hint="a macaroon's key is a secret; mint under an hmac key")
     blocks = portable_blocks(lease, ring, _KIND, CARRIED)
-    named = read_identifier(write_identifier(blocks[0][NONCE], lease.key_id))
+    named = Identifier(blocks[0][NONCE], lease.key_id)
     lines = [*write_lines(blocks[0]), END]
     for fields in blocks[1:]:
         lines += _block_lines(fields)

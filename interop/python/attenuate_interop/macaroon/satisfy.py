@@ -16,7 +16,6 @@ from attenuate.block import (
     ALLOW,
     AUDIENCE,
     EXPIRES,
-    EXTENSION,
     HMAC,
     ISSUED_AT,
     NONCE,
@@ -25,8 +24,9 @@ from attenuate.block import (
     make_block,
 )  # fmt: skip
 from attenuate.clear import Case, Handler, Rules, failures
-from attenuate.fields import moment, seconds
+from attenuate.fields import moment
 from attenuate.grants import Grant
+from attenuate.verifier import make_rules
 
 from .form import check
 from .keys import authenticate, check_whole, key_of, read_identifier
@@ -120,7 +120,7 @@ def satisfy(
         raise Malformed("facts", "a request without a run", allowed="the run that this process executes")
     if any(isinstance(callback, Satisfier) for callback in verifier.callbacks):
         raise ValueError("this verifier has a request; make a pymacaroons.Verifier() for each")
-    rules = _rules(max_lifetime, leeway, handlers or {})
+    rules = make_rules(max_lifetime, leeway, handlers)
     moment(now)
     check(macaroon)
     key_id = read_identifier(macaroon.identifier_bytes).key_id
@@ -128,14 +128,4 @@ def satisfy(
     check_whole(macaroon)
     lines = [caveat.caveat_id_bytes.decode("ascii") for caveat in macaroon.caveats]
     verifier.satisfy_general(Satisfier(lines, request, now, rules))
-    return key_of(key_id, ring, request.audience)
-
-
-def _rules(max_lifetime: int | str | None, leeway: int, handlers: Mapping[str, Handler]) -> Rules:
-    if type(leeway) is not int or not 0 <= leeway <= limits.MAX_LEEWAY:
-        raise ValueError(f"leeway {leeway!r:.40} is not from 0 to {limits.MAX_LEEWAY} seconds")
-    for name, handler in handlers.items():
-        if not isinstance(name, str) or not EXTENSION.fullmatch(name) or not callable(handler):
-            raise ValueError(f"handler {name!r:.80}; give vendor/name -> function")
-    cap = None if max_lifetime is None else seconds(max_lifetime)
-    return Rules(leeway, cap, dict(handlers))
+    return key_of(key_id, ring, request.audience)  # last: no error above may have it in its frames

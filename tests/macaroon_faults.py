@@ -8,7 +8,7 @@ from unittest import mock
 
 import build
 import cases
-import macaroon_base  # noqa: F401
+import interop_base  # noqa: F401
 from attenuate_interop.macaroon import lines, words
 from macaroons import NOTHING, Drawn, Fault, verdict
 

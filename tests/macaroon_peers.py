@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pymacaroons
-from macaroon_base import missing
+from interop_base import missing
 
 HERE = Path(__file__).resolve().parent.parent / "interop" / "peers" / "macaroon"
 Asks = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]

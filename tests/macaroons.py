@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import build
 import cases
-import macaroon_base  # noqa: F401
+import interop_base  # noqa: F401
 import pymacaroons
 from attenuate_interop import NotPortable
 from attenuate_interop.macaroon import (

@@ -6,24 +6,19 @@ over drawn ones. Faults put into the generator are found by the same cases.
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from functools import cache
 from typing import Any
 
-import build
-import cases
-import pytest
-import strategies as own
-from build import NOW
-
-if os.environ.get("ATTENUATE_INTEROP") != "all":
-    pytest.importorskip("biscuit_auth", reason="biscuit-python is missing")
-
 import biscuit_auth as ba
 import biscuits
+import build
+import cases
+import interop_base  # noqa: F401  # first: it skips
 import macaroon_gate
+import pytest
+import strategies as own
 from attenuate_interop.biscuit import (
     lease_blocks,
     narrow,
@@ -33,6 +28,7 @@ from attenuate_interop.biscuit import (
 from attenuate_interop.biscuit.constraints import IS_HOST, IS_PATH
 from attenuate_interop.biscuit.literals import literal
 from biscuits import INJECTED, ROOT, allows, back, exported, refused
+from build import NOW
 
 from attenuate import KeyRing, Lease, Untrusted, demand, grant, one_of, under
 from attenuate.block import HMAC

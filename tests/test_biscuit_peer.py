@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import build
-import pytest
-
-if os.environ.get("ATTENUATE_INTEROP") != "all":
-    pytest.importorskip("biscuit_auth", reason="biscuit-python is missing")
-
 import biscuit_auth as ba
 import biscuits
+import build
+import interop_base  # first: it skips
 from attenuate_interop.biscuit import (
     AUTHORIZER,
     authorizer_source,
@@ -40,8 +35,7 @@ def peer(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         )
         missing = ["biscuit-wasm"] * (got.returncode != 0)
     if missing:
-        give_up = pytest.fail if os.environ.get("ATTENUATE_INTEROP") == "all" else pytest.skip
-        give_up(f"the biscuit peer needs {', '.join(missing)}")
+        interop_base.missing(f"the biscuit peer needs {', '.join(missing)}")
     done = subprocess.run(
         ["node", "--experimental-wasm-modules", "peer.js"], cwd=PEER, text=True, capture_output=True, timeout=120,
         input="".join(json.dumps({"root": ROOT.public_key.to_bytes().hex(), **line}) + "\n" for line in lines),

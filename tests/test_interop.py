@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import agree
+import interop_base
 import pytest
 import servers
 import vectors
@@ -32,20 +33,12 @@ from implementations import ALL, Implementation, Missing, Process
 OTHERS = ("native", "rust", "go", "typescript")
 
 
-def missing(why: object) -> None:
-    """Skip, or fail where all implementations were asked for."""
-    if os.environ.get("ATTENUATE_INTEROP") == "all":
-        pytest.fail(f"{why}, and ATTENUATE_INTEROP=all asks for it")
-    pytest.skip(str(why))
-
-
 def started(name: str) -> Process:
     """Return a running implementation; skips where it cannot run."""
     try:
         return Process(ALL[name])
     except Missing as why:
-        missing(why)
-        raise AssertionError from why
+        interop_base.missing(str(why))
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +87,7 @@ def built(name: str) -> list[str]:
     try:
         return ALL[name].command()
     except Missing as why:
-        missing(why)
-        raise AssertionError from why
+        interop_base.missing(str(why))
 
 
 def test_an_answer_comes_before_the_next_line(other: Process) -> None:
@@ -203,7 +195,7 @@ def test_in_a_browser() -> None:
     built("typescript")
     chromium = servers.installed("chromium")
     if chromium is None:
-        missing("chromium is not installed")
+        interop_base.missing("chromium is not installed")
     environment = {**os.environ, "CHROMIUM": str(chromium)}
     for arguments, code in ([], 0), (["--control"], 1):
         command = ["npm", "run", "--silent", "browser", "--", *arguments]

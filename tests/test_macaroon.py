@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import build
-import macaroon_base  # noqa: F401
+import interop_base  # noqa: F401
 import macaroon_faults as faults
 import macaroons
 import pymacaroons

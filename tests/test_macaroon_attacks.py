@@ -10,7 +10,7 @@ import traceback
 from typing import Any
 
 import build
-import macaroon_base  # noqa: F401
+import interop_base  # noqa: F401
 import pymacaroons
 import pytest
 from attenuate_interop.macaroon import (

@@ -7,7 +7,7 @@ import traceback
 from typing import Any
 
 import build
-import macaroon_base  # noqa: F401
+import interop_base  # noqa: F401
 import macaroon_gate
 import pymacaroons
 import pytest

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import build
-import macaroon_base  # noqa: F401
+import interop_base  # noqa: F401
 import macaroon_peers as peers
 import pytest
 from attenuate_interop.macaroon import (

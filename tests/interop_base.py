@@ -1,4 +1,4 @@
-"""Imported first by all about macaroons: skips where the libraries are missing, unless all must be there."""
+"""Imported first by all about other tokens and languages: skips where the libraries are missing, unless all must be there."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ALL = os.environ.get("ATTENUATE_INTEROP") == "all"
 def missing(why: str) -> NoReturn:
     """Skip for this reason, or fail where ATTENUATE_INTEROP=all is set."""
     if ALL:
-        pytest.fail(why)
+        pytest.fail(f"{why}, and ATTENUATE_INTEROP=all asks for it")
     pytest.skip(why, allow_module_level=True)
 
 
-for _name in ("pymacaroons", "attenuate_interop"):
+for _name in ("pymacaroons", "biscuit_auth", "attenuate_interop"):
     if not find_spec(_name):
         missing(f"{_name} is not installed")
